@@ -1,0 +1,111 @@
+// Package vfs is the little that the engine wants from a file system, behind one
+// interface, so that tests can lose power, kill the process between any two
+// writes, fill the disk and break an fsync.
+//
+// There are three implementations: OS (the real one), Mem (keeps nothing on disk;
+// with a crash plan it is the twin that crash tests use) and Fault (wraps
+// another and makes its n-th operation fail).
+package vfs
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// ErrLocked is returned by FS.Lock when another holder kept the lock for the
+// whole wait.
+var ErrLocked = errors.New("locked by another process")
+
+// FS is a file system. Names are paths as the operating system knows them.
+// Errors wrap the usual ones: fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
+// syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.ENOTDIR.
+type FS interface {
+	// OpenFile opens a file; flag is made of os.O_RDONLY or os.O_RDWR and os.O_CREATE,
+	// os.O_EXCL, os.O_TRUNC. New files get mode 0600. Descriptors are close-on-exec.
+	OpenFile(name string, flag int) (File, error)
+	// Mkdir makes a directory of mode 0700.
+	Mkdir(name string) error
+	// ReadDir returns the names in a directory, sorted.
+	ReadDir(name string) ([]string, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	// SyncDir makes creations, renames and removals in a directory durable.
+	SyncDir(name string) error
+	// Lock takes the advisory lock of a file (flock), making the file if it is
+	// not there and can be made. It is dropped by Close of the result and by the
+	// death of the process. It waits at most wait, then returns ErrLocked.
+	Lock(name string, shared bool, wait time.Duration) (io.Closer, error)
+	// BootID identifies this boot of the machine: what was only in the page
+	// cache is lost when it changes. Empty if it cannot be known.
+	BootID() string
+	// Network names the file system's type if it is a network one, on which
+	// locks and mappings cannot be trusted ("nfs", "cifs", ...), else "".
+	Network(dir string) (string, error)
+}
+
+// File is an open file. WriteAt writes all or returns an error. Writes are
+// visible at once to mappings of the same file.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	// Datasync puts the file's data, and its size, on stable storage.
+	Datasync() error
+	Size() (int64, error)
+	Truncate(size int64) error
+	// Allocate reserves disk space for [off, off+n), extending the file with
+	// zeros to off+n if it is shorter, so that later writes and mapped stores
+	// in the range do not run out of space. Existing data stays. On ENOSPC the
+	// file is as it was.
+	Allocate(off, n int64) error
+	// Map maps [off, off+n), off a multiple of the page size. The range may
+	// reach beyond the end of the file; bytes there must not be touched before
+	// the file has grown over them.
+	Map(off, n int64, writable bool) (*Mapping, error)
+	// Identity tells this file from every other, also from a copy of it: device and inode.
+	Identity() ([2]uint64, error)
+}
+
+// Mapping is a part of a file in memory, shared with the kernel. Data is read
+// directly; every change goes through Store64 or Fill, so that a crash twin can
+// cut between any two of them.
+type Mapping struct {
+	Data []byte
+
+	before func(off, n int) // crash twin: called before each change
+	sync   func(off, n int) error
+	unmap  func() error
+}
+
+// Load64 reads the little-endian word at off.
+func (m *Mapping) Load64(off int) uint64 {
+	return binary.LittleEndian.Uint64(m.Data[off : off+8])
+}
+
+// Store64 writes a little-endian word at off, a multiple of 8, in one store: a
+// dying process leaves the old word or the new one.
+func (m *Mapping) Store64(off int, v uint64) {
+	if m.before != nil {
+		m.before(off, 8)
+	}
+	binary.LittleEndian.PutUint64((*[8]byte)(unsafe.Pointer(&v))[:], v)
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&m.Data[off : off+8 : off+8][0])), v)
+}
+
+// Fill copies b to off. A dying process may leave any part of it.
+func (m *Mapping) Fill(off int, b []byte) {
+	if m.before != nil {
+		m.before(off, len(b))
+	}
+	copy(m.Data[off:off+len(b)], b)
+}
+
+// Sync puts the pages of [off, off+n) on stable storage (msync).
+func (m *Mapping) Sync(off, n int) error { return m.sync(off, n) }
+
+// Unmap releases the mapping; Data must not be touched afterwards.
+func (m *Mapping) Unmap() error { return m.unmap() }
