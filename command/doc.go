@@ -1,0 +1,18 @@
+// Package command is what NubDB understands: the table of commands, their
+// handlers and the sessions they run in.
+//
+// Guarantees: semantics, replies and error texts are those of Valkey 8.1 for
+// every command that Valkey has. A command that answers an error leaves no trace
+// in the database. What lies between MULTI and EXEC, and one command with
+// several keys, happens whole or not at all, also across a crash.
+//
+// Caveats: there is one database, number 0. WATCH sees a key that was absent,
+// was made and was removed again by another session as unchanged. A Session
+// belongs to one goroutine at a time, Interrupt excepted.
+//
+// Usage: one Session for each client, script or shell. Look a command up with
+// Lookup, check it without a database with Check, run it with Session.Do.
+//
+// Everything about a command is in its row of the table (table_*.go, one file
+// for each group): dispatch, arity errors, HELP and Check are derived from it.
+package command

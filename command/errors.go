@@ -1,0 +1,128 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
+)
+
+// replyError is an error of the user as it is answered: a code, a blank, a text.
+type replyError string
+
+func (e replyError) Error() string { return string(e) }
+
+// The errors that commands answer, in Valkey's words where it has them.
+const (
+	errSyntax         replyError = "ERR syntax error"                                                             // options that are unknown, incomplete or exclude each other
+	errNotInteger     replyError = "ERR value is not an integer or out of range"                                  // an argument or a value should be a decimal 64-bit integer
+	errNotFloat       replyError = "ERR value is not a valid float"                                               // an argument or a value should be a number
+	errWrongType      replyError = "WRONGTYPE Operation against a key holding the wrong kind of value"            // the key holds another type than the command works on
+	errNoKey          replyError = "ERR no such key"                                                              // RENAME of a key that is not there
+	errOverflow       replyError = "ERR increment or decrement would overflow"                                    // INCR and its kin would leave 64 bits
+	errDecrOverflow   replyError = "ERR decrement would overflow"                                                 // DECRBY of the smallest integer
+	errNaN            replyError = "ERR increment would produce NaN or Infinity"                                  // INCRBYFLOAT would leave the numbers
+	errTooLong        replyError = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"                 // APPEND or SETRANGE would make a value over engine.MaxValue
+	errOffset         replyError = "ERR offset is out of range"                                                   // SETRANGE before the start
+	errNXIncompatible replyError = "ERR NX and XX, GT or LT options at the same time are not compatible"          // EXPIRE and its kin
+	errGTIncompatible replyError = "ERR GT and LT options at the same time are not compatible"                    // EXPIRE and its kin
+	errDatabase       replyError = "ERR DB index is out of range: there is one database, number 0"                // SELECT of another database
+	errNotInMulti     replyError = "ERR Command not allowed inside a transaction"                                 // a command with the flag NoMulti between MULTI and EXEC
+	errExecAlone      replyError = "ERR EXEC without MULTI"                                                       // EXEC
+	errDiscardAlone   replyError = "ERR DISCARD without MULTI"                                                    // DISCARD
+	errExecAbort      replyError = "EXECABORT Transaction discarded because of previous errors."                  // EXEC after a command that could not be queued
+	errReadOnly       replyError = "READONLY You can't write against a database that is opened read-only."        // a command with the flag Write
+	errInterrupted    replyError = "ERR interrupted"                                                              // Session.Interrupt ended the command
+	errNegative       replyError = "ERR timeout is negative"                                                      // SLEEP
+	errMaxSize        replyError = "OOM command not allowed when used memory > 'maxmemory'."                      // engine.ErrMaxSize
+	errFull           replyError = "ERR no space left on the device: the command had no effect"                   // engine.ErrFull
+	errTooLarge       replyError = "ERR key over 1 MiB or value over 512 MiB"                                     // engine.ErrTooLarge
+	errFailed         replyError = "ERR the database has failed and accepts nothing more: a write to disk failed" // engine.ErrFailed
+	errBusy           replyError = "ERR the database is in use by another process"                                // engine.ErrBusy, from the first write to a database that did not exist
+)
+
+// errorReply answers an error of a handler or of the engine.
+func errorReply(err error) wire.Reply { return wire.Error(errorText(err)) }
+
+// errorText is the one place where errors of the engine get their words.
+func errorText(err error) string {
+	switch {
+	case isReplyError(err):
+		return err.Error()
+	case errors.Is(err, engine.ErrMaxSize):
+		return string(errMaxSize)
+	case errors.Is(err, engine.ErrFull):
+		return string(errFull)
+	case errors.Is(err, engine.ErrTooLarge):
+		return string(errTooLarge)
+	case errors.Is(err, engine.ErrReadOnly):
+		return string(errReadOnly)
+	case errors.Is(err, engine.ErrFailed):
+		return detailed(errFailed, engine.ErrFailed, err)
+	case errors.Is(err, engine.ErrBusy):
+		return detailed(errBusy, engine.ErrBusy, err)
+	case errors.Is(err, engine.ErrCorrupt):
+		return "CORRUPT " + err.Error()
+	default:
+		return "ERR " + err.Error()
+	}
+}
+
+// detailed adds what the engine says beyond its sentinel, such as a file and an offset.
+func detailed(text replyError, sentinel, err error) string {
+	if err == sentinel {
+		return string(text)
+	}
+	return string(text) + " (" + err.Error() + ")"
+}
+
+func isReplyError(err error) bool {
+	_, is := err.(replyError)
+	return is
+}
+
+// wrongArity is the error for a number of arguments that the command does not
+// take. It shows the name in lower case, as Valkey does, and an alias as itself.
+func wrongArity(name []byte) error {
+	return replyError(fmt.Sprintf("ERR wrong number of arguments for '%s' command", strings.ToLower(string(name))))
+}
+
+// invalidExpire is the error for a time to live or a time of expiry that is not
+// positive or does not fit 64 bits of milliseconds.
+func invalidExpire(name []byte) error {
+	return replyError(fmt.Sprintf("ERR invalid expire time in '%s' command", strings.ToLower(string(name))))
+}
+
+// unknownCommand shows the name and the first arguments, at most 128 bytes of
+// each as Valkey does, whose strings end at a NUL.
+func unknownCommand(args [][]byte) error {
+	const limit = 128
+	var rest strings.Builder
+	for _, arg := range args[1:] {
+		if rest.Len() >= limit {
+			break
+		}
+		rest.WriteByte('\'')
+		rest.Write(clip(arg, limit-(rest.Len()-1)))
+		rest.WriteString("' ")
+	}
+	text := fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", clip(args[0], limit), rest.String())
+	return replyError(text)
+}
+
+// clip cuts b at its first NUL and to n bytes.
+func clip(b []byte, n int) []byte {
+	for i, c := range b {
+		if i == n || c == 0 {
+			return b[:i]
+		}
+	}
+	return b
+}
+
+// notAtomic refuses a command in an atomic run.
+func notAtomic(name []byte) error {
+	return replyError(fmt.Sprintf("ERR %s cannot be undone and is not allowed in an atomic run", strings.ToUpper(string(name))))
+}

@@ -1,0 +1,63 @@
+package command
+
+import "github.com/nubdb/nubdb/wire"
+
+// Check makes all checks of a command that need no database: its name, the
+// number of its arguments, their types and the syntax of its options. It answers
+// nil or the error that running the command would answer.
+func Check(args [][]byte) *wire.Reply {
+	if err := lint(args); err != nil {
+		r := errorReply(err)
+		return &r
+	}
+	return nil
+}
+
+// CheckAtomic is Check, and it refuses the commands that cannot be part of an
+// atomic run.
+func CheckAtomic(args [][]byte) *wire.Reply {
+	if r := Check(args); r != nil || len(args) == 0 {
+		return r
+	}
+	if Lookup(args[0]).Has(NoAtomic) {
+		r := errorReply(notAtomic(args[0]))
+		return &r
+	}
+	return nil
+}
+
+func lint(args [][]byte) error {
+	if len(args) == 0 {
+		return nil
+	}
+	spec := Lookup(args[0])
+	switch {
+	case spec == nil:
+		return unknownCommand(args)
+	case !spec.Accepts(len(args)):
+		return wrongArity(args[0])
+	case spec.check != nil:
+		return spec.check(args)
+	}
+	return checkTypes(spec.Args, args[1:])
+}
+
+// checkTypes checks the words of a command whose arguments are all required and
+// single by their types; of another command those that come before the first
+// argument that is not.
+func checkTypes(types []Arg, words [][]byte) error {
+	for i := range types {
+		if types[i].Optional || types[i].Multiple || i >= len(words) {
+			break
+		}
+		var err error
+		switch types[i].Type {
+		case Integer, UnixTime:
+			_, err = parseInteger(words[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

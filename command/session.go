@@ -1,0 +1,263 @@
+package command
+
+import (
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
+)
+
+// Options configure a session. The zero value is right for most.
+type Options struct {
+	ReadOnly bool               // commands that write answer an error, also when queued
+	Report   func(fault string) // receives each fault that VERIFY finds; nil drops them
+}
+
+// Session runs the commands of one client, script or shell, in order. It holds
+// what outlives a command: the transaction of a group, the queue of MULTI, the
+// watched keys.
+type Session struct {
+	db  *engine.DB
+	opt Options
+
+	tx       *engine.Tx // nil between commands outside groups and atomic runs
+	writable bool       // tx may write
+	group    bool       // between Begin and End
+	atomic   bool       // between BeginAtomic and Commit or Rollback
+	lost     error      // a commit in the middle of the group failed: End answers it
+
+	multi   queue
+	watched watchList
+	quit    bool
+
+	interrupt chan struct{} // holds one token while an interrupt is pending
+
+	scratch []byte       // for the value that a command is making, or the text it answers
+	elems   []wire.Reply // for the elements of an array that a command answers
+	kept    arena        // for replies that outlive their transaction or command
+}
+
+// NewSession begins a session on an open database.
+func NewSession(db *engine.DB, o Options) *Session {
+	return &Session{db: db, opt: o, interrupt: make(chan struct{}, 1)}
+}
+
+// Begin starts a group: until End, commands share one transaction of the engine,
+// which costs less than one each and holds the database. It begins with the first command
+// that needs it, as a reader, and becomes a writer with the first that writes:
+// other sessions may write in between, but not within or after that command.
+// A command with the flag OutsideTx ends it and leaves the group open.
+func (s *Session) Begin() { s.group = true }
+
+// End commits the group. An error means that the engine has failed and that the
+// replies since the last End may be of commands that did not happen. In an atomic
+// run it does nothing.
+func (s *Session) End() error {
+	s.group = false
+	err := s.lost
+	s.lost = nil
+	if s.atomic {
+		return err
+	}
+	if e := s.release(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// BeginAtomic starts a run in which all commands are one transaction, until
+// Commit or Rollback. MULTI and EXEC inside have no commit of their own. Commands
+// that CheckAtomic refuses answer an error.
+func (s *Session) BeginAtomic() error {
+	// A database that does not exist is made by the first command that writes,
+	// so a run that only reads makes none.
+	if err := s.begin(s.db.Exists() && !s.opt.ReadOnly); err != nil {
+		return err
+	}
+	s.atomic = true
+	return nil
+}
+
+// Commit ends an atomic run and keeps what it wrote. After an error nothing of
+// it is kept.
+func (s *Session) Commit() error {
+	s.atomic = false
+	return s.release()
+}
+
+// Rollback ends an atomic run and undoes all of it, the queue of MULTI and the
+// watched keys included.
+func (s *Session) Rollback() {
+	s.atomic = false
+	if s.tx != nil {
+		s.tx.Rollback()
+		s.tx = nil
+	}
+	s.multi.reset()
+	s.watched.reset()
+}
+
+// InMulti tells whether commands are being queued for EXEC.
+func (s *Session) InMulti() bool { return s.multi.open }
+
+// Watching tells whether keys are watched.
+func (s *Session) Watching() bool { return s.watched.active() }
+
+// Quit tells whether QUIT or EXIT was run: the front end should end the session.
+// Such a command answers OK, which front ends without a connection do not show.
+func (s *Session) Quit() bool { return s.quit }
+
+// Interrupt ends a SLEEP or a long KEYS in progress, or the next one if none is,
+// with an error. It may be called from any goroutine.
+func (s *Session) Interrupt() {
+	select {
+	case s.interrupt <- struct{}{}:
+	default: // one is pending already
+	}
+}
+
+// ClearInterrupt forgets an interrupt that came too late to end anything. A
+// shell calls it before it reads the next line.
+func (s *Session) ClearInterrupt() { s.interrupted() }
+
+// interrupted tells whether an interrupt is pending, and takes it.
+func (s *Session) interrupted() bool {
+	select {
+	case <-s.interrupt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Do runs one command; args[0] is its name. Outside Begin and End it is a
+// transaction by itself. The reply is valid until the next call of Do, End,
+// Commit or Rollback. args may be reused afterwards.
+func (s *Session) Do(args [][]byte) wire.Reply {
+	if len(args) == 0 {
+		return wire.None
+	}
+	s.recycle()
+	r, err := s.dispatch(args)
+	if s.tx != nil && !s.group && !s.atomic {
+		// The reply may point into the database, which the transaction holds.
+		r = s.kept.reply(r)
+		if e := s.release(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return errorReply(err)
+	}
+	return r
+}
+
+// dispatch finds the command and runs it, or queues it between MULTI and EXEC.
+func (s *Session) dispatch(args [][]byte) (wire.Reply, error) {
+	spec, err := s.admit(args)
+	if err != nil {
+		s.multi.fail()
+		return wire.Reply{}, err
+	}
+	if s.multi.open && spec.Flags&Immediate == 0 {
+		s.multi.add(spec, args)
+		return wire.Queued, nil
+	}
+	return s.execute(spec, args)
+}
+
+// admit makes the checks that need nothing but the command and the state of the
+// session, in Valkey's order. A refusal makes a later EXEC fail.
+func (s *Session) admit(args [][]byte) (*Spec, error) {
+	spec := Lookup(args[0])
+	switch {
+	case spec == nil:
+		return nil, unknownCommand(args)
+	case !spec.Accepts(len(args)):
+		return nil, wrongArity(args[0])
+	case s.multi.open && spec.Has(NoMulti):
+		return nil, errNotInMulti
+	case s.atomic && spec.Has(NoAtomic):
+		return nil, notAtomic(args[0])
+	case s.opt.ReadOnly && spec.Has(Write):
+		return nil, errReadOnly
+	}
+	return spec, nil
+}
+
+// execute runs a command in the transaction that it needs. One that fails leaves
+// no trace.
+func (s *Session) execute(spec *Spec, args [][]byte) (wire.Reply, error) {
+	if err := s.enter(spec.Flags); err != nil {
+		return wire.Reply{}, err
+	}
+	if s.tx == nil {
+		return spec.run(s, args)
+	}
+	savepoint := s.tx.Savepoint()
+	r, err := spec.run(s, args)
+	if spec.Flags&Write != 0 {
+		if err != nil {
+			s.tx.RollbackTo(savepoint)
+		} else if s.watched.active() {
+			err = s.watched.compare(s.tx)
+		}
+	}
+	return r, err
+}
+
+// enter provides the transaction that commands with these flags run in.
+func (s *Session) enter(flags Flag) error {
+	switch {
+	case flags&OutsideTx != 0 && !s.atomic:
+		return s.interlude()
+	case flags&Write != 0 && s.tx != nil && !s.writable:
+		if err := s.interlude(); err != nil {
+			return err
+		}
+		return s.begin(true)
+	case flags&(Read|Write) != 0 && s.tx == nil:
+		return s.begin(flags&Write != 0)
+	}
+	return nil
+}
+
+func (s *Session) begin(writable bool) error {
+	tx, err := s.db.Begin(writable)
+	if err != nil {
+		return err
+	}
+	s.tx, s.writable = tx, writable
+	return nil
+}
+
+// release commits the transaction, if there is one.
+func (s *Session) release() error {
+	if s.tx == nil {
+		return nil
+	}
+	tx := s.tx
+	s.tx = nil
+	return tx.Commit()
+}
+
+// interlude commits the transaction in the middle of a group, whose replies are
+// void if that fails.
+func (s *Session) interlude() error {
+	err := s.release()
+	if err != nil && s.group {
+		s.lost = err
+	}
+	return err
+}
+
+// maxIdle is how much memory in bytes a session keeps from one command to the next.
+const maxIdle = 1 << 20
+
+// recycle makes the memory of the last reply available again.
+func (s *Session) recycle() {
+	if cap(s.scratch) > maxIdle {
+		s.scratch = nil
+	}
+	s.scratch = s.scratch[:0]
+	s.elems = s.elems[:0]
+	s.kept.reset()
+}

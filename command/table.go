@@ -1,0 +1,81 @@
+package command
+
+// tables are the rows of all groups. The variable is filled by init and not by
+// its declaration because HELP, a row itself, reads it.
+var tables [][]Spec
+
+func init() {
+	tables = [][]Spec{stringTable, keyTable, transactionTable, connectionTable, serverTable}
+	for _, table := range tables {
+		for i := range table {
+			spec := &table[i]
+			enter(spec.Name, spec)
+			for _, alias := range spec.Aliases {
+				enter(alias, spec)
+			}
+		}
+	}
+}
+
+// maxName bounds the length of a command's name in bytes.
+const maxName = 16
+
+// slots is the size of the index, a power of two well above the number of names
+// so that probes are short. A map would cost more, at every start and every look-up.
+const slots = 512
+
+// index finds a row by its name: open addressing with linear probing.
+var index [slots]struct {
+	name string
+	spec *Spec
+}
+
+func enter(name string, spec *Spec) {
+	i := hash([]byte(name))
+	for index[i].spec != nil {
+		i = (i + 1) % slots
+	}
+	index[i].name, index[i].spec = name, spec
+}
+
+// hash is FNV-1a, folded to the size of the index.
+func hash(name []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range name {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return (h ^ h>>16) % slots
+}
+
+// Lookup finds a command by its name or an alias, in any case of its letters;
+// nil if there is none. It allocates nothing.
+func Lookup(name []byte) *Spec {
+	var buf [maxName]byte
+	if len(name) > maxName {
+		return nil
+	}
+	upper := buf[:len(name)]
+	for i, c := range name {
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper[i] = c
+	}
+	for i := hash(upper); index[i].spec != nil; i = (i + 1) % slots {
+		if index[i].name == string(upper) {
+			return index[i].spec
+		}
+	}
+	return nil
+}
+
+// All calls yield for every command, group by group, until it returns false.
+func All(yield func(*Spec) bool) {
+	for _, table := range tables {
+		for i := range table {
+			if !yield(&table[i]) {
+				return
+			}
+		}
+	}
+}
