@@ -27,7 +27,7 @@ func AppendJSON(dst []byte, r *Reply, file string, line int) []byte {
 	}
 	dst = append(dst, '{')
 	if file != "" {
-		dst = append(appendJSONText(append(dst, `"file":`...), []byte(file)), ',')
+		dst = append(AppendJSONString(append(dst, `"file":`...), []byte(file)), ',')
 	}
 	if line != 0 {
 		dst = append(strconv.AppendInt(append(dst, `"line":`...), int64(line), 10), ',')
@@ -86,7 +86,7 @@ func appendJSONMap(dst []byte, elems []Reply) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendJSONText(dst, elems[i].Str), ':')
+		dst = append(AppendJSONString(dst, elems[i].Str), ':')
 		dst = appendJSONValue(dst, &elems[i+1])
 	}
 	return append(dst, '}')
@@ -125,10 +125,10 @@ func appendJSONError(dst, text []byte) []byte {
 	if !isErrorCode(code) {
 		code, message = []byte("ERR"), text
 	}
-	dst = appendJSONText(append(dst, `"error":{"code":`...), code)
+	dst = AppendJSONString(append(dst, `"error":{"code":`...), code)
 	dst = append(dst, `,"message":`...)
 	var buf [256]byte
-	dst = appendJSONText(dst, appendUnbroken(buf[:0], message))
+	dst = AppendJSONString(dst, appendUnbroken(buf[:0], message))
 	return append(dst, '}')
 }
 
@@ -162,15 +162,15 @@ func isInteger(b []byte) bool {
 // appendJSONBytes appends a string, as base64 if it is not UTF-8.
 func appendJSONBytes(dst, b []byte) []byte {
 	if utf8.Valid(b) {
-		return appendJSONText(dst, b)
+		return AppendJSONString(dst, b)
 	}
 	dst = append(dst, `{"base64":"`...)
 	dst = base64.StdEncoding.AppendEncode(dst, b)
 	return append(dst, `"}`...)
 }
 
-// appendJSONText appends a string; what is not UTF-8 in it becomes U+FFFD.
-func appendJSONText(dst, b []byte) []byte {
+// AppendJSONString appends b as a JSON string; what is not UTF-8 in it becomes U+FFFD.
+func AppendJSONString(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	for len(b) > 0 {
 		n := plainPrefix(b)
