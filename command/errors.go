@@ -124,5 +124,20 @@ func clip(b []byte, n int) []byte {
 
 // notAtomic refuses a command in an atomic run.
 func notAtomic(name []byte) error {
-	return replyError(fmt.Sprintf("ERR %s cannot be undone and is not allowed in an atomic run", strings.ToUpper(string(name))))
+	return replyError(fmt.Sprintf("ERR %s is not allowed in an atomic run", strings.ToUpper(string(name))))
+}
+
+// unsupportedOption is the error for an option that EXPIRE does not have.
+func unsupportedOption(word []byte) error {
+	return replyError("ERR Unsupported option " + string(clip(word, len(word))))
+}
+
+// corrupt is what VERIFY answers about a damaged database.
+func corrupt(faults int) error {
+	return replyError(fmt.Sprintf("CORRUPT %d faults found", faults))
+}
+
+// noHelp is what HELP answers about what there is not.
+func noHelp(topic []byte) error {
+	return replyError(fmt.Sprintf("ERR no help on '%s': HELP lists all commands", clip(topic, 128)))
 }

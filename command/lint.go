@@ -54,6 +54,8 @@ func checkTypes(types []Arg, words [][]byte) error {
 		switch types[i].Type {
 		case Integer, UnixTime:
 			_, err = parseInteger(words[i])
+		case Double:
+			_, err = parseFloat(words[i])
 		}
 		if err != nil {
 			return err

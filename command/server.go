@@ -1,9 +1,116 @@
 package command
 
-import "github.com/nubdb/nubdb/wire"
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/nubdb/nubdb/wire"
+)
 
 // DBSIZE
 func dbSize(s *Session, _ [][]byte) (wire.Reply, error) {
 	n, err := s.tx.Len()
 	return wire.Integer(n), err
+}
+
+// FLUSHDB [ASYNC|SYNC]; also FLUSHALL
+func flush(s *Session, args [][]byte) (wire.Reply, error) {
+	if err := checkFlush(args); err != nil {
+		return wire.Reply{}, err
+	}
+	return wire.OK, s.tx.Clear()
+}
+
+// checkFlush accepts what Redis does. The engine clears in one step, so that the
+// two options make no difference.
+func checkFlush(args [][]byte) error {
+	if len(args) == 1 || len(args) == 2 && (is(args[1], "ASYNC") || is(args[1], "SYNC")) {
+		return nil
+	}
+	return errSyntax
+}
+
+// TIME
+func clock(s *Session, _ [][]byte) (wire.Reply, error) {
+	now := time.Now().UnixMicro()
+	s.scratch = strconv.AppendInt(s.scratch[:0], now/1e6, 10)
+	seconds := len(s.scratch)
+	s.scratch = strconv.AppendInt(s.scratch, now%1e6, 10)
+	s.elems = append(s.elems[:0], wire.Bulk(s.scratch[:seconds]), wire.Bulk(s.scratch[seconds:]))
+	return wire.Array(s.elems...), nil
+}
+
+// FSYNC
+func fsync(s *Session, _ [][]byte) (wire.Reply, error) {
+	return wire.OK, s.db.Sync()
+}
+
+// VERIFY
+func verify(s *Session, _ [][]byte) (wire.Reply, error) {
+	report := s.opt.Report
+	if report == nil {
+		report = func(string) {}
+	}
+	faults, err := s.db.Verify(report)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if faults > 0 {
+		return wire.Reply{}, corrupt(faults)
+	}
+	return wire.OK, nil
+}
+
+// STATS
+func stats(s *Session, _ [][]byte) (wire.Reply, error) {
+	st := s.db.Stats()
+	text := s.scratch[:0]
+	text = fmt.Appendf(text, "keys        %d\n", st.Keys)
+	text = fmt.Appendf(text, "live bytes  %d\n", st.LiveBytes)
+	text = fmt.Appendf(text, "dead bytes  %d\n", max(st.LogBytes-st.LiveBytes, 0))
+	text = fmt.Appendf(text, "segments    %d\n", st.Segments)
+	text = fmt.Appendf(text, "opened in   %v", st.Open)
+	s.scratch = text
+	return wire.Reply{Kind: wire.KindVerbatim, Str: text}, nil
+}
+
+// SLEEP seconds
+func sleep(s *Session, args [][]byte) (wire.Reply, error) {
+	d, err := parseSeconds(args[1])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return wire.OK, nil
+	case <-s.interrupt:
+		return wire.Reply{}, errInterrupted
+	}
+}
+
+// checkSleep is what Check makes of SLEEP.
+func checkSleep(args [][]byte) error {
+	_, err := parseSeconds(args[1])
+	return err
+}
+
+// parseSeconds reads a time in seconds with or without a fraction. More than
+// the largest Duration, 292 years, is that.
+func parseSeconds(b []byte) (time.Duration, error) {
+	x, err := parseFloat(b)
+	if err != nil {
+		return 0, err
+	}
+	if x.Sign() < 0 {
+		return 0, errNegative
+	}
+	seconds, _ := x.Float64()
+	if seconds >= math.MaxInt64/1e9 {
+		return math.MaxInt64, nil
+	}
+	return time.Duration(seconds * 1e9), nil
 }

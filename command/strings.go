@@ -21,15 +21,6 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 	return s.tx.Put(key, engine.Item{Value: value, Type: engine.TypeString, ExpireAt: expireAt})
 }
 
-// setExpiring is putString for a time that may have passed, which deletes.
-func (s *Session) setExpiring(key, value []byte, expireAt int64) error {
-	if expireAt <= s.tx.Now() {
-		_, err := s.tx.Delete(key)
-		return err
-	}
-	return s.putString(key, value, expireAt)
-}
-
 // GET key
 func get(s *Session, args [][]byte) (wire.Reply, error) {
 	it, found, err := s.getString(args[1])
@@ -39,63 +30,274 @@ func get(s *Session, args [][]byte) (wire.Reply, error) {
 	return wire.Bulk(it.Value), nil
 }
 
-// SET key value [options]
-func set(s *Session, args [][]byte) (wire.Reply, error) {
-	if len(args) == 3 { // the common case, without a look at the old value
-		return wire.OK, s.putString(args[1], args[2], 0)
+// GETSET key value
+func getSet(s *Session, args [][]byte) (wire.Reply, error) {
+	old, err := get(s, args)
+	if err != nil {
+		return old, err
 	}
-	o, err := parseSet(args)
+	return old, s.putString(args[1], args[2], 0)
+}
+
+// GETDEL key
+func getDel(s *Session, args [][]byte) (wire.Reply, error) {
+	old, err := get(s, args)
+	if err != nil {
+		return old, err
+	}
+	_, err = s.tx.Delete(args[1])
+	return old, err
+}
+
+// GETEX key [options]
+func getEx(s *Session, args [][]byte) (wire.Reply, error) {
+	o, err := parseGetEx(args)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	expireAt := int64(0)
-	if o.expire.word != nil {
-		if expireAt, err = o.expire.at(s.tx.Now(), args[0]); err != nil {
+	it, found, err := s.getString(args[1])
+	if err != nil || !found {
+		return wire.Nil, err
+	}
+	old := wire.Bulk(it.Value)
+	switch {
+	case o.expire.given():
+		at, err := o.expire.at(s.tx.Now(), args[0])
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		return old, s.expire(args[1], at)
+	case o.persist && it.ExpireAt != 0:
+		_, err = s.tx.Expire(args[1], 0)
+	}
+	return old, err
+}
+
+// MGET key [key ...]
+func mGet(s *Session, args [][]byte) (wire.Reply, error) {
+	s.elems = s.elems[:0]
+	for _, key := range args[1:] {
+		it, found, err := s.tx.Get(key)
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		value := wire.Nil // also for a key of another type
+		if found && it.Type == engine.TypeString {
+			value = wire.Bulk(it.Value)
+		}
+		s.elems = append(s.elems, value)
+	}
+	return wire.Array(s.elems...), nil
+}
+
+// STRLEN key
+func strLen(s *Session, args [][]byte) (wire.Reply, error) {
+	it, _, err := s.getString(args[1])
+	return wire.Integer(int64(len(it.Value))), err
+}
+
+// GETRANGE key start end; also SUBSTR
+func getRange(s *Session, args [][]byte) (wire.Reply, error) {
+	start, err := parseInteger(args[2])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	end, err := parseInteger(args[3])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	it, _, err := s.getString(args[1])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	from, to := clampRange(start, end, int64(len(it.Value)))
+	return wire.Bulk(it.Value[from:to]), nil
+}
+
+// clampRange converts indexes as Redis writes them, inclusive and from the end
+// when negative, to a slice of n bytes.
+func clampRange(start, end, n int64) (from, to int64) {
+	if start < 0 && end < 0 && start > end {
+		return 0, 0
+	}
+	if start < 0 {
+		start = max(start+n, 0)
+	}
+	if end < 0 {
+		end = max(end+n, 0)
+	}
+	end = min(end, n-1)
+	if start > end {
+		return 0, 0
+	}
+	return start, end + 1
+}
+
+// SETNX key value
+func setNX(s *Session, args [][]byte) (wire.Reply, error) {
+	_, found, err := s.tx.Get(args[1])
+	if err != nil || found {
+		return wire.Integer(0), err
+	}
+	return wire.Integer(1), s.putString(args[1], args[2], 0)
+}
+
+// SETEX key seconds value
+func setEx(s *Session, args [][]byte) (wire.Reply, error) {
+	return s.setFor(args, expiry{word: args[2]})
+}
+
+// PSETEX key milliseconds value
+func pSetEx(s *Session, args [][]byte) (wire.Reply, error) {
+	return s.setFor(args, expiry{word: args[2], millis: true})
+}
+
+func (s *Session) setFor(args [][]byte, e expiry) (wire.Reply, error) {
+	at, err := e.at(s.tx.Now(), args[0])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return wire.OK, s.putString(args[1], args[3], at)
+}
+
+// checkSetEx is what Check makes of SETEX and PSETEX.
+func checkSetEx(args [][]byte) error {
+	return expiry{word: args[2], millis: is(args[0], "PSETEX")}.check(args[0])
+}
+
+// MSET key value [key value ...]
+func mSet(s *Session, args [][]byte) (wire.Reply, error) {
+	if err := checkPairs(args); err != nil {
+		return wire.Reply{}, err
+	}
+	for i := 1; i < len(args); i += 2 {
+		if err := s.putString(args[i], args[i+1], 0); err != nil {
 			return wire.Reply{}, err
 		}
 	}
-	old, found, err := s.tx.Get(args[1])
+	return wire.OK, nil
+}
+
+// MSETNX key value [key value ...]
+func mSetNX(s *Session, args [][]byte) (wire.Reply, error) {
+	if err := checkPairs(args); err != nil {
+		return wire.Reply{}, err
+	}
+	for i := 1; i < len(args); i += 2 {
+		_, found, err := s.tx.Get(args[i])
+		if err != nil || found {
+			return wire.Integer(0), err
+		}
+	}
+	_, err := mSet(s, args)
+	return wire.Integer(1), err
+}
+
+// APPEND key value
+func appendValue(s *Session, args [][]byte) (wire.Reply, error) {
+	it, _, err := s.getString(args[1])
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	if found && old.Type != engine.TypeString && (o.get || o.ifEq != nil) {
-		return wire.Reply{}, errWrongType
+	if len(it.Value)+len(args[2]) > engine.MaxValue {
+		return wire.Reply{}, errTooLong
 	}
-	if o.keepTTL {
-		expireAt = old.ExpireAt
-	}
-	meets := o.meets(old, found)
-	switch {
-	case !meets:
-	case o.expire.word != nil:
-		err = s.setExpiring(args[1], args[2], expireAt)
-	default:
-		err = s.putString(args[1], args[2], expireAt)
-	}
-	switch {
-	case o.get && found:
-		return wire.Bulk(old.Value), err
-	case o.get || !meets:
-		return wire.Nil, err
-	}
-	return wire.OK, err
+	s.scratch = append(append(s.scratch[:0], it.Value...), args[2]...)
+	return wire.Integer(int64(len(s.scratch))), s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
-// meets tells whether what the key held allows SET to set it.
-func (o *setOptions) meets(old engine.Item, found bool) bool {
-	switch {
-	case o.nx:
-		return !found
-	case o.xx:
-		return found
-	case o.ifEq != nil:
-		return found && string(old.Value) == string(o.ifEq)
+// SETRANGE key offset value
+func setRange(s *Session, args [][]byte) (wire.Reply, error) {
+	offset, err := parseOffset(args[2])
+	if err != nil {
+		return wire.Reply{}, err
 	}
-	return true
+	it, _, err := s.getString(args[1])
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	value := args[3]
+	if len(value) == 0 {
+		return wire.Integer(int64(len(it.Value))), nil
+	}
+	if offset > engine.MaxValue-int64(len(value)) {
+		return wire.Reply{}, errTooLong
+	}
+	s.scratch = overlay(s.scratch[:0], it.Value, int(offset), value)
+	return wire.Integer(int64(len(s.scratch))), s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
-// checkSet is what Check does with the options of SET.
-func checkSet(args [][]byte) error {
-	o, err := parseSet(args)
-	return firstError(err, o.expire.check(args[0]))
+func parseOffset(b []byte) (int64, error) {
+	n, err := parseInteger(b)
+	if err == nil && n < 0 {
+		err = errOffset
+	}
+	return n, err
+}
+
+// checkSetRange is what Check makes of SETRANGE.
+func checkSetRange(args [][]byte) error {
+	_, err := parseOffset(args[2])
+	return err
+}
+
+// overlay appends old to dst with value written over it from offset on; a gap
+// between the two becomes zeros.
+func overlay(dst, old []byte, offset int, value []byte) []byte {
+	end := offset + len(value)
+	dst = append(dst, old...)
+	if missing := end - len(old); missing > 0 {
+		dst = append(dst, make([]byte, missing)...)
+	}
+	copy(dst[len(dst)-max(len(old), end)+offset:], value)
+	return dst
+}
+
+// CAS key old new [ttl]
+func cas(s *Session, args [][]byte) (wire.Reply, error) {
+	e, err := parseCAS(args)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	var at int64
+	if e.given() {
+		if at, err = e.at(s.tx.Now(), args[0]); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+	it, found, err := s.getString(args[1])
+	if err != nil || !found || string(it.Value) != string(args[2]) {
+		return wire.Integer(0), err
+	}
+	if !e.given() {
+		at = it.ExpireAt
+	}
+	return wire.Integer(1), s.putString(args[1], args[3], at)
+}
+
+// parseCAS reads the time to live of CAS, if there is one.
+func parseCAS(args [][]byte) (e expiry, err error) {
+	if len(args) > 5 {
+		return e, wrongArity(args[0])
+	}
+	if len(args) == 5 {
+		e.word = nonNil(args[4])
+	}
+	return e, nil
+}
+
+// checkCAS is what Check makes of CAS.
+func checkCAS(args [][]byte) error {
+	e, err := parseCAS(args)
+	return firstError(err, e.check(args[0]))
+}
+
+// DELIFEQ key value
+func delIfEq(s *Session, args [][]byte) (wire.Reply, error) {
+	it, found, err := s.getString(args[1])
+	if err != nil || !found || string(it.Value) != string(args[2]) {
+		return wire.Integer(0), err
+	}
+	_, err = s.tx.Delete(args[1])
+	return wire.Integer(1), err
 }

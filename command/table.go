@@ -54,15 +54,12 @@ func Lookup(name []byte) *Spec {
 	if len(name) > maxName {
 		return nil
 	}
-	upper := buf[:len(name)]
+	folded := buf[:len(name)]
 	for i, c := range name {
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		upper[i] = c
+		folded[i] = upper(c)
 	}
-	for i := hash(upper); index[i].spec != nil; i = (i + 1) % slots {
-		if index[i].name == string(upper) {
+	for i := hash(folded); index[i].spec != nil; i = (i + 1) % slots {
+		if index[i].name == string(folded) {
 			return index[i].spec
 		}
 	}

@@ -1,0 +1,74 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nubdb/nubdb/wire"
+)
+
+// HELP [command | @group]
+func help(_ *Session, args [][]byte) (wire.Reply, error) {
+	var text string
+	switch {
+	case len(args) > 2:
+		return wire.Reply{}, wrongArity(args[0])
+	case len(args) == 1:
+		text = helpList(Groups[:]...)
+	case len(args[1]) > 1 && args[1][0] == '@':
+		group := Group(strings.ToLower(string(args[1][1:])))
+		if text = helpList(group); text == "" {
+			return wire.Reply{}, noHelp(args[1])
+		}
+	default:
+		spec := Lookup(args[1])
+		if spec == nil {
+			return wire.Reply{}, noHelp(args[1])
+		}
+		text = spec.Help()
+	}
+	return wire.Reply{Kind: wire.KindVerbatim, Str: []byte(text)}, nil
+}
+
+// Help is all that the table says about a command, for people: some lines,
+// without a line end after the last.
+func (c *Spec) Help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n  %s\n\n", c.Syntax(), c.Summary)
+	if len(c.Aliases) > 0 {
+		fmt.Fprintf(&b, "  also        %s\n", strings.Join(c.Aliases, ", "))
+	}
+	fmt.Fprintf(&b, "  group       @%s\n", c.Group)
+	fmt.Fprintf(&b, "  since       %s\n", since(c.Since))
+	fmt.Fprintf(&b, "  complexity  %s\n", c.Complexity)
+	fmt.Fprintf(&b, "  example     %s", c.Example)
+	return b.String()
+}
+
+func since(version string) string {
+	if version == NubDB {
+		return "only in NubDB"
+	}
+	return "Redis or Valkey " + version
+}
+
+// helpList has a line for each command of the groups, under a line with the
+// group's name; empty if there are none.
+func helpList(groups ...Group) string {
+	var b strings.Builder
+	for _, group := range groups {
+		first := true
+		for spec := range All {
+			if spec.Group != group {
+				continue
+			}
+			if first {
+				fmt.Fprintf(&b, "@%s\n", group)
+				first = false
+			}
+			name := strings.Join(append([]string{spec.Name}, spec.Aliases...), ", ")
+			fmt.Fprintf(&b, "  %-16s %s\n", name, spec.Summary)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
