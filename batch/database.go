@@ -1,0 +1,172 @@
+package batch
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/engine"
+)
+
+// syncEvery is the longest time that an acknowledged write of a long run is not
+// on stable storage.
+const syncEvery = time.Second
+
+// letGoAfter is how long a run without input keeps the database from others.
+const letGoAfter = 100 * time.Millisecond
+
+// open opens the database, which may wait for another process. Everything
+// acknowledged before has been synced, so a stop may end the process meanwhile.
+func (r *run) open() (err error) {
+	r.stop.abandonable(r.sayWaiting, func() { r.db, err = engine.Open(r.DB, r.Engine) })
+	if r.db == nil {
+		if err == nil {
+			err = errStopped
+		}
+		return err
+	}
+	r.session = command.NewSession(r.db, command.Options{
+		ReadOnly: r.Engine.ReadOnly,
+		Report:   func(fault string) { r.say("%s", fault) },
+	})
+	r.stop.onStop(r.session.Interrupt)
+	r.lastUse, r.lastSync = time.Now(), time.Now()
+	if r.Atomic {
+		return r.session.BeginAtomic()
+	}
+	return nil
+}
+
+// sayWaiting is the last word of a run that is stopped while it waits for the database.
+func (r *run) sayWaiting() {
+	if r.stop.stopped() == StatusTimeout {
+		r.say("stopped after %v (--timeout), waiting for the database", r.Timeout)
+	}
+}
+
+// letGo syncs and closes the database; the next command opens it again.
+func (r *run) letGo() error {
+	var err error
+	if !r.broken {
+		err = r.sync()
+	}
+	if e := r.db.Close(); err == nil {
+		err = e
+	}
+	r.stop.onStop(nil)
+	r.db, r.session = nil, nil
+	if err != nil && !r.broken {
+		return r.lost(err)
+	}
+	return nil
+}
+
+// canLetGo tells whether the session would not notice.
+func (r *run) canLetGo() bool {
+	return r.db != nil && !r.Atomic && r.DB != ":memory:" && !r.session.InMulti() && !r.session.Watching()
+}
+
+// harden makes everything acknowledged as safe as the policy wants it to be
+// before its replies are written.
+func (r *run) harden() error {
+	switch {
+	case r.db == nil, r.Atomic:
+		return nil
+	case r.Sync == SyncAlways:
+		return r.sync()
+	}
+	return r.db.Flush()
+}
+
+// sync puts everything acknowledged on stable storage.
+func (r *run) sync() error {
+	if r.Sync == SyncNo {
+		return r.db.Flush()
+	}
+	r.lastSync = time.Now()
+	if err := r.db.Sync(); err != nil {
+		return err
+	}
+	r.synced = r.at
+	return nil
+}
+
+// lost drops the replies that were not written yet, because what they say may
+// not be true, and tells from where on.
+func (r *run) lost(err error) error {
+	r.broken = true
+	r.out.drop()
+	if r.synced.line == 0 {
+		return fmt.Errorf("%w (what this run wrote is not durable)", err)
+	}
+	return fmt.Errorf("%w (what was written after %s:%d is not durable)", err, r.synced.file, r.synced.line)
+}
+
+// housekeep does between two groups what is due, or ends the run.
+func (r *run) housekeep() error {
+	if r.stop.stopped() != 0 {
+		return errStopped
+	}
+	r.lastUse = time.Now()
+	r.showProgress(r.lastUse)
+	if r.Atomic || r.db == nil || r.lastUse.Sub(r.lastSync) < syncEvery {
+		return nil
+	}
+	if err := r.sync(); err != nil {
+		return r.lost(err)
+	}
+	return nil
+}
+
+// idle does while the run waits for input what is due.
+func (r *run) idle() error {
+	now := time.Now()
+	r.showProgress(now)
+	if r.canLetGo() && now.Sub(r.lastUse) >= letGoAfter {
+		return r.letGo()
+	}
+	if r.unsynced() && now.Sub(r.lastSync) >= syncEvery {
+		if err := r.sync(); err != nil {
+			return r.lost(err)
+		}
+	}
+	return nil
+}
+
+// due is the time until idle has something to do, negative for never.
+func (r *run) due() time.Duration {
+	now := time.Now()
+	due := r.progress.due(now)
+	if r.canLetGo() {
+		due = sooner(due, max(0, letGoAfter-now.Sub(r.lastUse)))
+	} else if r.unsynced() {
+		due = sooner(due, max(0, syncEvery-now.Sub(r.lastSync)))
+	}
+	return due
+}
+
+// showProgress draws the progress if it is time for that.
+func (r *run) showProgress(now time.Time) {
+	if r.progress.due(now) == 0 {
+		r.err.buf = r.progress.draw(r.err.buf, now, r.position())
+		r.err.flush()
+	}
+}
+
+func (r *run) position() position {
+	at := position{bytes: r.passed, commands: r.counts.commands}
+	if r.current != nil {
+		at.bytes += r.current.Offset()
+	}
+	return at
+}
+
+func (r *run) unsynced() bool { return r.db != nil && !r.Atomic && r.synced != r.at }
+
+// sooner is the shorter of two times, where a negative one is for ever.
+func sooner(a, b time.Duration) time.Duration {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,88 @@
+package batch
+
+import (
+	"errors"
+	"time"
+
+	"github.com/nubdb/nubdb/wire"
+)
+
+// finish ends the run: it writes what is left, makes it durable or rolls it back,
+// and returns the exit status. err is what ended the run, nil for its end.
+func (r *run) finish(err error) int {
+	if err == nil || errors.Is(err, errStopped) {
+		if e := r.acknowledge(); e != nil && err == nil {
+			err = e
+		}
+	}
+	r.complain(err)
+	r.checkMulti()
+	r.settle()
+	r.testLast()
+	if r.progress.shown {
+		r.err.buf = append(r.progress.draw(r.err.buf, time.Now(), r.position()), '\n')
+		r.progress.visible = false
+		r.err.flush()
+	}
+	if more := r.diagnosed - maxDiagnostics; more > 0 {
+		r.say("%d more commands failed", more)
+	}
+	if r.Summary {
+		r.summarize()
+	}
+	return r.status
+}
+
+// complain says why the run ended early, if it did.
+func (r *run) complain(err error) {
+	r.note(r.stop.stopped())
+	if r.stop.stopped() == StatusTimeout {
+		r.say("stopped after %v (--timeout)", r.Timeout)
+	}
+	if err != nil && !errors.Is(err, errStopped) {
+		r.note(statusOf(err))
+		r.say("%v", err)
+	}
+}
+
+// checkMulti complains about commands that were queued and will never run.
+func (r *run) checkMulti() {
+	if r.session == nil || !r.session.InMulti() {
+		return
+	}
+	r.note(StatusError)
+	r.say("%sthe input ended inside MULTI: the commands since then were not run", r.at.append(nil))
+}
+
+// settle makes what was acknowledged durable, or undoes an atomic run that failed.
+func (r *run) settle() {
+	if r.db == nil {
+		return
+	}
+	if r.Atomic {
+		if r.status != StatusOK {
+			r.session.Rollback()
+			r.note(StatusStopped)
+			r.say("rolled back: nothing was changed")
+		} else if err := r.session.Commit(); err != nil {
+			r.complain(r.lost(err))
+		}
+	}
+	if err := r.letGo(); err != nil {
+		r.complain(err)
+	}
+}
+
+// testLast is --exit-nil and --test.
+func (r *run) testLast() {
+	switch r.last.Kind {
+	case wire.KindNil, wire.KindNilArray:
+		if r.ExitNil || r.Test {
+			r.note(StatusTest)
+		}
+	case wire.KindInteger, wire.KindBool, wire.KindArray, wire.KindMap, wire.KindSet:
+		if r.Test && r.last.Int == 0 {
+			r.note(StatusTest)
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
+)
+
+// A group is what is executed in one transaction and acknowledged together. Its
+// bounds keep other processes, and those who read the output, from waiting long.
+const (
+	groupCommands = 1024
+	groupInput    = 64 << 10 // bytes
+	groupOutput   = 64 << 10 // bytes
+)
+
+// maxDiagnostics bounds the lines on stderr about commands that failed; the rest
+// is counted.
+const maxDiagnostics = 100
+
+// run is a run of all inputs in one session.
+type run struct {
+	Config
+	stop     *stopper
+	out      output
+	err      output
+	route    routing
+	progress progress
+	sources  []*source
+	current  *source
+	passed   int64 // bytes of the sources before current
+
+	db       *engine.DB // nil while nobody needs it
+	session  *command.Session
+	grouped  bool      // between session.Begin and End
+	ended    bool      // QUIT, or an error that ends the run
+	broken   bool      // a write or sync has failed: nothing more is acknowledged
+	began    time.Time // the run
+	lastSync time.Time
+	lastUse  time.Time // of the database
+
+	status    int
+	counts    counts
+	diagnosed int        // lines about commands that failed, also those beyond maxDiagnostics
+	last      wire.Reply // Kind and Int of the last reply, Int being the length of an array
+	at        place      // of the last command
+	synced    place      // of the last command that is on stable storage
+	multi     place      // of the MULTI that a lint has found open
+}
+
+// counts are what --summary tells.
+type counts struct {
+	commands, errors, nils int64
+}
+
+// newRun opens the inputs. It returns a run also with an error, which is then to
+// be finished.
+func newRun(cfg Config) (*run, error) {
+	r := &run{Config: cfg, stop: newStopper(cfg.Timeout), began: time.Now()}
+	r.out.w = newDescriptor(cfg.Stdout, r.stop)
+	r.err.w = newDescriptor(cfg.Stderr, r.stop)
+	same, terminal := sameOutput(cfg.Stdout, cfg.Stderr)
+	r.route = route(cfg.Errors, cfg.Format, cfg.Quiet, same, terminal)
+	r.Engine.Log = func(line string) { r.say("%s", line) }
+	return r, r.openInputs()
+}
+
+// openInputs opens all inputs before anything runs, so that one that is missing
+// is found while nothing has been done.
+func (r *run) openInputs() error {
+	total := int64(0)
+	for _, in := range r.Inputs {
+		src, err := in.open(r.Stdin, r.stop)
+		if err != nil {
+			return err
+		}
+		r.sources = append(r.sources, src)
+		if d, ok := src.bytes.(*descriptor); ok {
+			d.due, d.idle = r.due, r.idle
+		}
+		if total += src.size; src.size < 0 {
+			total = -1
+			break
+		}
+	}
+	r.progress = newProgress(r.Progress, r.Stdout, r.Stderr, total, r.began)
+	return nil
+}
+
+func (r *run) close() {
+	for _, src := range r.sources {
+		src.close()
+	}
+	r.stop.close()
+}
+
+// plain runs the inputs one after the other.
+func (r *run) plain() error {
+	for _, src := range r.sources {
+		r.begin(src)
+		if err := r.play(src); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin makes src the source that messages and progress are about.
+func (r *run) begin(src *source) {
+	if r.current != nil {
+		r.passed += r.current.Offset()
+	}
+	r.current = src
+}
+
+// play runs the commands of one input to its end.
+func (r *run) play(src *source) error {
+	for !r.ended {
+		if !src.Ready() {
+			if err := r.acknowledge(); err != nil {
+				return err
+			}
+		}
+		if err := r.housekeep(); err != nil {
+			return err
+		}
+		if err := r.group(src); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group runs the commands that wait in the input's buffer, up to the bounds of a
+// group. If none waits it reads first, which may take for ever.
+func (r *run) group(src *source) error {
+	from := src.Offset()
+	for n := 1; !r.ended; n++ {
+		cmd, err := src.Next()
+		if fault := (*wire.SyntaxError)(nil); errors.As(err, &fault) {
+			r.syntaxError(src, fault)
+		} else if err != nil {
+			return err
+		} else if err := r.execute(src, cmd); err != nil {
+			return err
+		}
+		full := n >= groupCommands || len(r.out.buf) >= groupOutput || src.Offset()-from >= groupInput
+		if full || !src.Ready() || r.stop.stopped() != 0 {
+			break
+		}
+	}
+	if len(r.out.buf) >= groupOutput {
+		return r.acknowledge()
+	}
+	return r.endGroup()
+}
+
+// execute runs one command and renders its reply.
+func (r *run) execute(src *source, cmd *wire.Command) error {
+	if err := r.prepare(cmd); err != nil {
+		return err
+	}
+	r.at = place{file: src.name, line: cmd.Line}
+	reply := r.session.Do(cmd.Args)
+	if r.session.Quit() {
+		r.ended = true
+		return nil
+	}
+	r.counts.commands++
+	r.last.Kind, r.last.Int = reply.Kind, reply.Int
+	r.render(cmd, &reply)
+	switch reply.Kind {
+	case wire.KindError:
+		r.failed(r.at, reply.Str, cmd.Args)
+	case wire.KindNil, wire.KindNilArray:
+		r.counts.nils++
+	case wire.KindArray, wire.KindMap, wire.KindSet:
+		r.last.Int = int64(len(reply.Elems))
+		for i := range reply.Elems { // EXEC answers the errors of its commands
+			if e := &reply.Elems[i]; e.IsError() {
+				r.failed(r.at, e.Str, cmd.Args)
+			}
+		}
+	}
+	return nil
+}
+
+// prepare opens the database and the group for a command. What runs outside of
+// transactions may take its time, so the replies before it are not kept waiting.
+func (r *run) prepare(cmd *wire.Command) error {
+	if r.db == nil {
+		if err := r.open(); err != nil {
+			return err
+		}
+	}
+	if r.Atomic {
+		return nil
+	}
+	if spec := command.Lookup(cmd.Args[0]); spec != nil && spec.Has(command.OutsideTx) {
+		return r.acknowledge()
+	}
+	if !r.grouped {
+		r.session.Begin()
+		r.grouped = true
+	}
+	return nil
+}
+
+// syntaxError shows a place of the input that is not a command. A broken RESP
+// request leaves no way to tell where the next one begins.
+func (r *run) syntaxError(src *source, fault *wire.SyntaxError) {
+	r.at = place{file: src.name, line: fault.Line}
+	r.counts.commands++
+	reply := wire.Error(fmt.Sprintf("ERR line %d, column %d: %s", fault.Line, fault.Column, fault.Message))
+	r.last = wire.Reply{Kind: wire.KindError}
+	r.render(nil, &reply)
+	r.failed(place{src.name, fault.Line, fault.Column}, []byte("ERR "+fault.Message), nil)
+	if fault.Fatal {
+		r.ended = true
+		r.note(StatusStopped)
+	}
+}
+
+// failed counts a command that failed, says so where the user wants it, and ends
+// the run if one error is enough for that.
+func (r *run) failed(p place, message []byte, args [][]byte) {
+	r.counts.errors++
+	r.note(StatusError)
+	if r.StopOnError || r.Atomic {
+		r.ended = true
+		r.note(StatusStopped)
+	}
+	if !r.route.diagnostic {
+		return
+	}
+	if r.diagnosed++; r.diagnosed > maxDiagnostics {
+		return
+	}
+	o := &r.err
+	if r.route.together {
+		o = &r.out
+	}
+	o.buf = appendDiagnostic(o.buf, p, message, args)
+}
+
+// endGroup commits the group. If that fails its replies are void.
+func (r *run) endGroup() error {
+	if !r.grouped {
+		return nil
+	}
+	r.grouped = false
+	if err := r.session.End(); err != nil {
+		return r.lost(err)
+	}
+	return nil
+}
+
+// acknowledge makes the effects of the commands as safe as the policy wants,
+// then writes their replies.
+func (r *run) acknowledge() error {
+	if err := r.endGroup(); err != nil {
+		return err
+	}
+	if err := r.harden(); err != nil {
+		return r.lost(err)
+	}
+	r.err.buf = r.progress.clear(r.err.buf)
+	err := r.out.flush()
+	r.err.flush() // if this fails nobody is left to be told
+	if errors.Is(err, unix.EPIPE) {
+		r.stop.stop(StatusPipe)
+		return errStopped
+	}
+	return err
+}
+
+// note makes the exit status at least as bad.
+func (r *run) note(status int) { r.status = Worse(r.status, status) }
+
+// say tells the user something about the run as a whole.
+func (r *run) say(format string, args ...any) {
+	r.err.buf = r.progress.clear(r.err.buf)
+	r.err.buf = append(r.err.buf, "nubdb: "...)
+	r.err.buf = append(wire.AppendOneLine(r.err.buf, fmt.Appendf(nil, format, args...)), '\n')
+	r.err.flush()
+}

@@ -1,0 +1,125 @@
+package batch
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stopper ends a run early: at SIGHUP, SIGINT, SIGTERM, or when its time is up.
+// The run asks for the status between two groups of commands; where it sleeps in
+// the kernel it polls wake as well, and a long command is interrupted. So the
+// command under way is finished or undone, and what was acknowledged is synced
+// before the process exits.
+type stopper struct {
+	status    atomic.Int32 // why the run must end, as an exit status; 0 while it may go on
+	wake      int          // read end of a pipe, becomes readable, for good, when the run must end
+	wakeWrite int
+	signals   chan os.Signal
+	timer     *time.Timer
+
+	mu        sync.Mutex
+	interrupt func() // ends the command under way; guarded by mu
+	abandon   bool   // the run waits with nothing to lose; guarded by mu
+	notice    func() // last words of an abandoned run, or nil; guarded by mu
+}
+
+// newStopper starts to listen. A timeout of 0 is none.
+func newStopper(timeout time.Duration) *stopper {
+	pipe := [2]int{-1, -1} // poll ignores negative descriptors, should there be none to spare
+	if unix.Pipe(pipe[:]) == nil {
+		unix.CloseOnExec(pipe[0])
+		unix.CloseOnExec(pipe[1])
+	}
+	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4)}
+	// Go kills a process that writes to a closed stdout before it can sync. When
+	// the signal is ignored the write fails with EPIPE instead.
+	signal.Ignore(syscall.SIGPIPE)
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		if !signal.Ignored(sig) { // nohup, or a shell's "nubdb < f &"
+			signal.Notify(s.signals, sig)
+		}
+	}
+	go s.listen()
+	if timeout > 0 {
+		s.timer = time.AfterFunc(timeout, func() { s.stop(StatusTimeout) })
+	}
+	return s
+}
+
+// listen stops the run at the first signal; at a second SIGINT nothing is waited for.
+func (s *stopper) listen() {
+	interrupts := 0
+	for sig := range s.signals {
+		status := 128 + int(sig.(syscall.Signal))
+		if sig == syscall.SIGINT {
+			if interrupts++; interrupts > 1 {
+				os.Exit(status)
+			}
+		}
+		s.stop(status)
+	}
+}
+
+// stop ends the run with a status; later calls change nothing.
+func (s *stopper) stop(status int) {
+	if !s.status.CompareAndSwap(0, int32(status)) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abandon {
+		if s.notice != nil {
+			s.notice()
+		}
+		os.Exit(status)
+	}
+	if s.interrupt != nil {
+		s.interrupt()
+	}
+	unix.Write(s.wakeWrite, []byte{0})
+}
+
+// stopped is the exit status of a run that must end, else 0.
+func (s *stopper) stopped() int { return int(s.status.Load()) }
+
+// onStop sets what ends the command under way.
+func (s *stopper) onStop(interrupt func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interrupt = interrupt
+	if s.stopped() != 0 && interrupt != nil {
+		interrupt()
+	}
+}
+
+// abandonable calls wait, which may take long and cannot be called back. The run
+// has nothing to lose there, so a stop ends the process at once, after notice if
+// there is one. wait is not called when the run has been stopped already.
+func (s *stopper) abandonable(notice, wait func()) {
+	s.setAbandon(true, notice)
+	if s.stopped() == 0 {
+		wait()
+	}
+	s.setAbandon(false, nil)
+}
+
+func (s *stopper) setAbandon(on bool, notice func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.abandon, s.notice = on, notice
+}
+
+// close stops listening. The wake pipe lives as long as the process, because a
+// signal may be on its way.
+func (s *stopper) close() {
+	signal.Stop(s.signals)
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
