@@ -85,18 +85,19 @@ func (r *Reader) parseHeredocs() outcome {
 		if !ok {
 			return r.unfinishedHeredoc()
 		}
+		end := r.bodyEnd()
 		isTag := bytes.Equal(trimCR(line), h.tag())
-		at := h.at
 		h.at = next
 		h.lines++
-		if !isTag {
-			if at+len(line)-h.body > r.MaxArg {
-				return r.giveUpHeredocs(faultLongArg)
-			}
-			continue
+		switch {
+		case isTag:
+			r.words[h.pop()] = span{h.body, end}
+			h.body = next
+		case r.bodyEnd()-h.body > r.MaxArg:
+			return r.giveUpHeredocs(faultLongArg)
+		case next > r.MaxCommand:
+			return r.giveUpHeredocs(faultLongInput)
 		}
-		r.words[h.pop()] = span{h.body, r.bodyEnd(at)}
-		h.body = next
 		if !h.open() {
 			r.mode = atLine
 			r.finish(r.words, next, h.lines)
@@ -105,18 +106,16 @@ func (r *Reader) parseHeredocs() outcome {
 	}
 }
 
-// bodyEnd returns where the body ends that is followed by a tag at buf[pos+at]:
-// before the line end, which is CR LF if that of the command was.
-func (r *Reader) bodyEnd(at int) int {
-	b := r.buf[r.pos:]
-	body := r.heredocs.body
-	if at > body {
-		at--
+// bodyEnd returns where the body ends if the next line is its tag: before the
+// line end, which is CR LF if that of the command was.
+func (r *Reader) bodyEnd() int {
+	h := &r.heredocs
+	body := r.buf[r.pos+h.body : r.pos+h.at]
+	body = bytes.TrimSuffix(body, []byte{'\n'})
+	if r.crlf {
+		body = trimCR(body)
 	}
-	if r.crlf && at > body && b[at-1] == '\r' {
-		at--
-	}
-	return at
+	return h.body + len(body)
 }
 
 func trimCR(line []byte) []byte {
@@ -133,7 +132,7 @@ func (r *Reader) unfinishedHeredoc() outcome {
 	switch {
 	case r.srcErr == io.EOF:
 		return r.giveUpHeredocs("heredoc without a line " + string(h.tag()) + " to end it")
-	case n > r.MaxCommand:
+	case n > r.MaxCommand+len(h.tag())+len("\r\n"):
 		return r.giveUpHeredocs(faultLongInput)
 	case n-h.body > r.MaxArg+len(h.tag())+len("\r\n"):
 		return r.giveUpHeredocs(faultLongArg)

@@ -55,12 +55,12 @@ func (r *Reader) splitJSON(line []byte, i int) fault {
 			return fault{open, faultJSONOpen}
 		}
 		c := line[i]
+		if c != ',' && c != ']' {
+			return fault{i, faultJSONComma}
+		}
 		i = skipSpace(line, i+1)
 		if c == ']' {
 			break
-		}
-		if c != ',' {
-			return fault{i, faultJSONComma}
 		}
 	}
 	if i < len(line) {
@@ -134,6 +134,8 @@ func jsonString(line []byte, open int) (word span, next int, f fault) {
 			line[w] = c
 			w++
 			i++
+		case i+1 == len(line):
+			return word, 0, fault{open, faultQuote}
 		default:
 			var text string
 			if w, i, text = jsonEscape(line, w, i); text != "" {
@@ -147,9 +149,6 @@ func jsonString(line []byte, open int) (word span, next int, f fault) {
 // jsonEscape decodes the escape at line[i] to line[w] and returns the places
 // behind both.
 func jsonEscape(line []byte, w, i int) (int, int, string) {
-	if i+1 == len(line) {
-		return w, i, faultQuote
-	}
 	const names, values = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	c := line[i+1]
 	if k := bytes.IndexByte([]byte(names), c); k >= 0 {

@@ -64,8 +64,8 @@ func (r *Reader) parseWords(line []byte, next int) outcome {
 	} else {
 		f = r.split(line, first)
 	}
-	if f.text == "" && next > r.MaxArg {
-		f = r.checkLengths(r.words)
+	if f.text == "" && (next > r.MaxArg || next > r.MaxCommand) {
+		f = r.checkLimits(line, next)
 	}
 	if f.text != "" {
 		r.fail(f, false)
@@ -227,14 +227,26 @@ func hexValue(c byte) int {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// checkLengths finds an argument that is too long.
-func (r *Reader) checkLengths(words []span) fault {
-	for _, w := range words {
+// checkLimits finds what is too long about a complete line of n bytes.
+func (r *Reader) checkLimits(line []byte, n int) fault {
+	for _, w := range r.words {
 		if w.to-w.from > r.MaxArg {
-			return fault{w.from, faultLongArg}
+			return fault{opening(line, w.from), faultLongArg}
 		}
 	}
+	if n > r.MaxCommand {
+		return fault{0, faultLongInput}
+	}
 	return fault{}
+}
+
+// opening returns where the argument opens whose bytes begin at line[from]: at
+// the quote before it, if it has one.
+func opening(line []byte, from int) int {
+	if from > 0 && (line[from-1] == '"' || line[from-1] == '\'') {
+		return from - 1
+	}
+	return from
 }
 
 // unfinishedLine gives up a line that is already too long, and skips the rest
@@ -246,7 +258,7 @@ func (r *Reader) unfinishedLine() outcome {
 	case n > r.MaxCommand:
 		f.text = faultLongInput
 	case n > r.MaxArg && r.overlong():
-		f = fault{r.run, faultLongArg}
+		f = fault{opening(r.buf[r.pos:], r.run), faultLongArg}
 	default:
 		return starved
 	}
