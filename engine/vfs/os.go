@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,23 +30,15 @@ func (osFS) OpenFile(name string, flag int) (File, error) {
 func (osFS) Mkdir(name string) error { return os.Mkdir(name, 0o700) }
 
 func (osFS) ReadDir(name string) ([]string, error) {
-	fd, err := open(name, os.O_RDONLY|unix.O_DIRECTORY)
+	entries, err := os.ReadDir(name)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
-	defer unix.Close(fd)
-	names, buf := []string{}, make([]byte, 8<<10)
-	for {
-		n, err := retry(func() (int, error) { return unix.ReadDirent(fd, buf) })
-		if err != nil {
-			return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
-		}
-		if n <= 0 {
-			slices.Sort(names)
-			return names, nil
-		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
 	}
+	return names, nil
 }
 
 func (osFS) Rename(from, to string) error {

@@ -1,10 +1,14 @@
+//go:build amd64 || arm64 || loong64 || ppc64le || riscv64
+
+// Only 64-bit little-endian processors: Store64 stores words as they are.
+
 // Package vfs is the little that the engine wants from a file system, behind one
 // interface, so that tests can lose power, kill the process between any two
 // writes, fill the disk and break an fsync.
 //
-// There are three implementations: OS (the real one), Mem (keeps nothing on disk;
-// with a crash plan it is the twin that crash tests use) and Fault (wraps
-// another and makes its n-th operation fail).
+// There are four implementations: OS is the real one, Mem keeps nothing on disk,
+// Crash is a Mem whose process can die and whose machine can lose power at any
+// operation, and Fault wraps another and makes its n-th operation fail.
 package vfs
 
 import (
@@ -76,9 +80,10 @@ type File interface {
 type Mapping struct {
 	Data []byte
 
-	before func(off, n int) // crash twin: called before each change
-	sync   func(off, n int) error
-	unmap  func() error
+	store    func(off int, b []byte) // crash twin: makes each change instead
+	sync     func(off, n int) error
+	failSync func(off, n int) // crash twin: what a failed sync leaves
+	unmap    func() error
 }
 
 // Load64 reads the little-endian word at off.
@@ -88,24 +93,35 @@ func (m *Mapping) Load64(off int) uint64 {
 
 // Store64 writes a little-endian word at off, a multiple of 8, in one store: a
 // dying process leaves the old word or the new one.
-func (m *Mapping) Store64(off int, v uint64) {
-	if m.before != nil {
-		m.before(off, 8)
+func (m *Mapping) Store64(off int, v uint64) { // small enough to be inlined, barely
+	if m.store != nil {
+		m.storeWord(off, v)
+		return
 	}
-	binary.LittleEndian.PutUint64((*[8]byte)(unsafe.Pointer(&v))[:], v)
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&m.Data[off : off+8 : off+8][0])), v)
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&m.Data[off : off+8][0])), v)
+}
+
+//go:noinline
+func (m *Mapping) storeWord(off int, v uint64) {
+	m.store(off, binary.LittleEndian.AppendUint64(nil, v))
 }
 
 // Fill copies b to off. A dying process may leave any part of it.
 func (m *Mapping) Fill(off int, b []byte) {
-	if m.before != nil {
-		m.before(off, len(b))
+	if m.store != nil {
+		m.store(off, b)
+		return
 	}
 	copy(m.Data[off:off+len(b)], b)
 }
 
-// Sync puts the pages of [off, off+n) on stable storage (msync).
+// Sync puts the pages of [off, off+n) on stable storage (msync). The file must
+// still be open.
 func (m *Mapping) Sync(off, n int) error { return m.sync(off, n) }
 
-// Unmap releases the mapping; Data must not be touched afterwards.
-func (m *Mapping) Unmap() error { return m.unmap() }
+// Unmap releases the mapping; Data, and slices of it, must not be touched
+// afterwards.
+func (m *Mapping) Unmap() error {
+	m.Data = nil
+	return m.unmap()
+}
