@@ -129,13 +129,14 @@ func trimCR(line []byte) []byte {
 func (r *Reader) unfinishedHeredoc() outcome {
 	h := &r.heredocs
 	n := len(r.buf) - r.pos
+	ending := len("\r\n") + len(h.tag()) + len("\r") // what follows the body on its last line and the next
 	switch {
 	case r.srcErr == io.EOF:
 		return r.giveUpHeredocs("heredoc without a line " + string(h.tag()) + " to end it")
-	case n > r.MaxCommand+len(h.tag())+len("\r\n"):
-		return r.giveUpHeredocs(faultLongInput)
-	case n-h.body > r.MaxArg+len(h.tag())+len("\r\n"):
+	case n-h.body > r.MaxArg+ending:
 		return r.giveUpHeredocs(faultLongArg)
+	case n > r.MaxCommand+ending:
+		return r.giveUpHeredocs(faultLongInput)
 	}
 	return starved
 }

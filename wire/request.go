@@ -57,6 +57,9 @@ func (q *Request) reset() { q.at = 0 }
 // parse is Parse that leaves the arguments in words.
 func (q *Request) parse(b []byte) (n int, err error) {
 	if q.at == 0 {
+		if len(b) > 0 && b[0] != '*' {
+			return 0, fmt.Errorf("Protocol error: expected '*', got '%c'", b[0])
+		}
 		count, next, ok := headerNumber(b, 1)
 		if !ok || count > int64(q.MaxArgs) {
 			return 0, errMultibulkLength
@@ -135,7 +138,7 @@ func headerNumber(b []byte, i int) (n int64, next int, ok bool) {
 		n = -n
 	}
 	switch {
-	case i == len(b):
+	case i >= len(b):
 		return 0, 0, true
 	case i == first || b[i] != '\r':
 		return 0, 0, false

@@ -1,6 +1,9 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/base64"
+)
 
 // The text of the faults, for people.
 const (
@@ -268,14 +271,18 @@ func (r *Reader) unfinishedLine() outcome {
 	return found
 }
 
-// overlong tells whether the unfinished line ends in more than MaxArg bytes
-// without a blank, a quote or a backslash. Those stand for themselves and belong
-// to a single argument, whatever the line turns out to be. It looks at each
-// byte once: run is where that last piece begins, scan how far it has looked.
+// overlong tells whether the unfinished line ends in so many bytes without a
+// separator that they are too long for an argument, whatever the line turns out
+// to be: they belong to a single one and stand for themselves, or in JSON for
+// base64. It looks at each byte once: run is where that last piece begins.
 func (r *Reader) overlong() bool {
 	b := r.buf[r.pos:]
-	if i := bytes.LastIndexAny(b[r.run:], " \t\"'\\"); i >= 0 {
+	separators, limit := " \t\"'\\", r.MaxArg
+	if first := skipBlanks(b, 0); first < len(b) && b[first] == '[' && r.grammar&JSONLines != 0 {
+		separators, limit = ",\"\\", base64.StdEncoding.EncodedLen(r.MaxArg)
+	}
+	if i := bytes.LastIndexAny(b[r.run:], separators); i >= 0 {
 		r.run += i + 1
 	}
-	return len(b)-r.run > r.MaxArg
+	return len(b)-r.run > limit
 }
