@@ -2,11 +2,13 @@ package command
 
 import "github.com/nubdb/nubdb/wire"
 
+var pong = wire.Reply{Kind: wire.KindStatus, Str: []byte("PONG")}
+
 // PING [message]
 func ping(_ *Session, args [][]byte) (wire.Reply, error) {
 	switch len(args) {
 	case 1:
-		return wire.Status("PONG"), nil
+		return pong, nil
 	case 2:
 		return wire.Bulk(args[1]), nil
 	}

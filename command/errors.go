@@ -122,6 +122,11 @@ func clip(b []byte, n int) []byte {
 	return b
 }
 
+// execAborted is what an EXEC answers that could not even start.
+func execAborted(err error) error {
+	return replyError("EXECABORT Transaction discarded because of: " + strings.TrimPrefix(err.Error(), "ERR "))
+}
+
 // notAtomic refuses a command in an atomic run.
 func notAtomic(name []byte) error {
 	return replyError(fmt.Sprintf("ERR %s is not allowed in an atomic run", strings.ToUpper(string(name))))

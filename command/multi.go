@@ -89,6 +89,18 @@ func (w *watchList) compare(tx *engine.Tx) error {
 	return nil
 }
 
+// refuse notes that a command was not admitted: a later EXEC will fail, and an
+// EXEC that is not admitted itself ends the transaction, as in Valkey.
+func (s *Session) refuse(spec *Spec, err error) error {
+	if spec.Has(EndsMulti) {
+		s.multi.reset()
+		s.watched.reset()
+		return execAborted(err)
+	}
+	s.multi.fail()
+	return err
+}
+
 // MULTI
 func multi(s *Session, _ [][]byte) (wire.Reply, error) {
 	s.multi.open = true

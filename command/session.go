@@ -152,10 +152,13 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 
 // dispatch finds the command and runs it, or queues it between MULTI and EXEC.
 func (s *Session) dispatch(args [][]byte) (wire.Reply, error) {
-	spec, err := s.admit(args)
-	if err != nil {
+	spec := Lookup(args[0])
+	if spec == nil {
 		s.multi.fail()
-		return wire.Reply{}, err
+		return wire.Reply{}, unknownCommand(args)
+	}
+	if err := s.admit(spec, args); err != nil {
+		return wire.Reply{}, s.refuse(spec, err)
 	}
 	if s.multi.open && spec.Flags&Immediate == 0 {
 		s.multi.add(spec, args)
@@ -165,22 +168,19 @@ func (s *Session) dispatch(args [][]byte) (wire.Reply, error) {
 }
 
 // admit makes the checks that need nothing but the command and the state of the
-// session, in Valkey's order. A refusal makes a later EXEC fail.
-func (s *Session) admit(args [][]byte) (*Spec, error) {
-	spec := Lookup(args[0])
+// session, in Valkey's order.
+func (s *Session) admit(spec *Spec, args [][]byte) error {
 	switch {
-	case spec == nil:
-		return nil, unknownCommand(args)
 	case !spec.Accepts(len(args)):
-		return nil, wrongArity(args[0])
+		return wrongArity(args[0])
 	case s.multi.open && spec.Has(NoMulti):
-		return nil, errNotInMulti
+		return errNotInMulti
 	case s.atomic && spec.Has(NoAtomic):
-		return nil, notAtomic(args[0])
+		return notAtomic(args[0])
 	case s.opt.ReadOnly && spec.Has(Write):
-		return nil, errReadOnly
+		return errReadOnly
 	}
-	return spec, nil
+	return nil
 }
 
 // execute runs a command in the transaction that it needs. One that fails leaves

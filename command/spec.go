@@ -29,6 +29,7 @@ const (
 	Read      Flag = 1 << iota // reads the database
 	Write                      // may change the database
 	Immediate                  // runs at once between MULTI and EXEC, where others are queued
+	EndsMulti                  // ends what MULTI began, even when it is refused: EXEC
 	NoMulti                    // is refused between MULTI and EXEC
 	NoAtomic                   // is refused in an atomic run (Session.BeginAtomic): it cannot be undone, or cannot run inside a transaction
 	OutsideTx                  // runs while the session holds no transaction: ends that of a group first

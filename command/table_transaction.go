@@ -13,7 +13,7 @@ var transactionTable = []Spec{
 		Name: "EXEC", Group: Transactions,
 		Summary:    "Runs the queued commands as one, unless a watched key has changed",
 		Complexity: "that of the queued commands", Since: "1.2.0",
-		Arity: 1, Flags: Immediate,
+		Arity: 1, Flags: Immediate | EndsMulti,
 		Example: `EXEC`,
 		run:     exec,
 	},

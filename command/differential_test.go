@@ -1,0 +1,152 @@
+package command
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
+)
+
+// twins are the same sessions here and on a real server.
+type twins struct {
+	*oracle
+	sessions []*Session
+	queued   [][]string // for each session the names of the commands in its queue
+}
+
+func newTwins(t *testing.T, sessions int) *twins {
+	w := &twins{oracle: startOracle(t, sessions), queued: make([][]string, sessions)}
+	db := open(t, engine.Options{})
+	for range sessions {
+		w.sessions = append(w.sessions, NewSession(db, Options{}))
+	}
+	return w
+}
+
+// run gives the command to both and fails the test unless the replies are equal,
+// byte by byte except for what depends on time or order.
+func (w *twins) run(t *testing.T, session int, args [][]byte) {
+	t.Helper()
+	s := w.sessions[session]
+	name := strings.ToLower(string(args[0]))
+	inMulti := s.InMulti()
+	ours := s.Do(args)
+	got := wire.AppendRESP2(nil, &ours)
+	want := w.conns[session].ask(t, args)
+	queued := w.queued[session]
+	switch {
+	case inMulti && s.InMulti():
+		w.queued[session] = append(queued, name)
+	case inMulti:
+		w.queued[session] = nil
+	}
+	if bytes.Equal(got, want) {
+		return
+	}
+	var names []string
+	if name == "exec" {
+		names = queued
+	}
+	if !similar(name, names, parseRESP2(t, got), parseRESP2(t, want)) {
+		t.Fatalf("session %d: %s\n got %q\nwant %q", session+1, quoteArgs(args), got, want)
+	}
+}
+
+// similar compares the replies to a command where bytes need not be equal. queued
+// are the names of the commands that an EXEC ran.
+func similar(name string, queued []string, got, want wire.Reply) bool {
+	switch {
+	case bytes.Equal(wire.AppendRESP2(nil, &got), wire.AppendRESP2(nil, &want)):
+		return true
+	case got.Kind != want.Kind || len(got.Elems) != len(want.Elems):
+		return false
+	}
+	if name == "exec" && got.Kind == wire.KindArray && len(queued) == len(got.Elems) {
+		for i := range got.Elems {
+			if !similar(queued[i], nil, got.Elems[i], want.Elems[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	switch name {
+	case "ttl", "expiretime":
+		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 1
+	case "pttl", "pexpiretime":
+		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 2000
+	case "keys":
+		return slices.Equal(sorted(got), sorted(want))
+	}
+	return false
+}
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
+
+func sorted(r wire.Reply) []string {
+	var all []string
+	for _, e := range r.Elems {
+		all = append(all, string(e.Str))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestValkey runs the streams of testdata/valkey, one command a line in the text
+// grammar, here and on a real server. A line that begins with @2 is run by a
+// second session. Each file begins with an empty database.
+func TestValkey(t *testing.T) {
+	files, err := filepath.Glob("testdata/valkey/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no streams", err)
+	}
+	w := newTwins(t, 2)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			w.run(t, 0, words("FLUSHALL"))
+			for _, c := range readScript(t, file) {
+				session := 0
+				if string(c.Args[0]) == "@2" {
+					session, c.Args = 1, c.Args[1:]
+				}
+				t.Logf("line %d", c.Line)
+				w.run(t, session, c.Args)
+			}
+			w.run(t, 0, words("DISCARD"))
+			w.run(t, 1, words("DISCARD"))
+		})
+	}
+}
+
+func readScript(t *testing.T, file string) (commands []wire.Command) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := wire.NewReader(f, wire.BatchGrammar)
+	for {
+		c, err := r.Next()
+		if err == io.EOF {
+			return commands
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		commands = append(commands, wire.Command{Args: cloneArgs(c.Args), Line: c.Line})
+	}
+}
+
+func cloneArgs(args [][]byte) [][]byte {
+	clone := make([][]byte, len(args))
+	for i, arg := range args {
+		clone[i] = bytes.Clone(arg)
+	}
+	return clone
+}

@@ -1,0 +1,198 @@
+package command
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestValkeyStream gives random commands, made from the table, to NubDB and to a
+// real server. NUBDB_STREAM is their number, 20,000 by default, NUBDB_SEED
+// repeats a run.
+func TestValkeyStream(t *testing.T) {
+	n := int(environment(t, "NUBDB_STREAM", 20_000))
+	seed := environment(t, "NUBDB_SEED", time.Now().UnixNano())
+	defer func() {
+		if t.Failed() {
+			t.Logf("repeat with NUBDB_SEED=%d", seed)
+		}
+	}()
+	g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), 0))}
+	w := newTwins(t, 2)
+	for range n {
+		session := 0
+		if g.chance(0.1) {
+			session = 1
+		}
+		if args := g.command(w.sessions[session], session); args != nil {
+			w.run(t, session, args)
+		}
+	}
+}
+
+func environment(t *testing.T, name string, otherwise int64) int64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// generator makes commands that the redis-server 7.0 of the test knows.
+type generator struct{ *rand.Rand }
+
+func (g *generator) chance(p float64) bool { return g.Float64() < p }
+
+func (g *generator) pick(words ...string) string { return words[g.IntN(len(words))] }
+
+// command makes a command for a session, nil if it is one whose replies differ
+// on purpose. Session 0 watches and session 1 never deletes: a watched key that was
+// absent, came and went in another session counts as changed in Redis and not here.
+func (g *generator) command(s *Session, number int) [][]byte {
+	table := tables[g.IntN(len(tables))]
+	spec := &table[g.IntN(len(table))]
+	switch {
+	case unknownToRedis(spec.Since):
+		return nil
+	case s.InMulti() && spec.Has(NoMulti): // errors of Valkey 8, not of Redis 7.0
+		return nil
+	case spec.Has(Confirm) && g.chance(0.9): // would leave little to work on
+		return nil
+	case number == 1 && (spec.Name == "WATCH" || spec.Has(Write) && !strings.Contains("SET MSET APPEND INCR SETNX", spec.Name)):
+		return nil
+	}
+	switch spec.Name {
+	case "QUIT", "TIME", "RANDOMKEY", "SELECT":
+		return nil
+	}
+	line := g.arguments([]string{g.anyCase(spec.Name)}, spec.Args)
+	if g.chance(0.05) {
+		line = g.spoil(line)
+	}
+	args := make([][]byte, len(line))
+	for i, word := range line {
+		args[i] = []byte(word)
+	}
+	if len(args) > 3 && is(args[0], "SET") && looksInteger(args[3]) {
+		return nil // NubDB's short form
+	}
+	return args
+}
+
+func unknownToRedis(since string) bool {
+	return since == NubDB || since >= "7.0.1" && since != ""
+}
+
+func (g *generator) anyCase(word string) string {
+	if g.chance(0.5) {
+		return strings.ToLower(word)
+	}
+	return word
+}
+
+// spoil drops, adds or replaces a word behind the name.
+func (g *generator) spoil(line []string) []string {
+	junk := g.pick("", "abc", "NX", "xx", "GET", "KEEPTTL", "EX", "PXAT", "GT", "PERSIST", "99999999999999")
+	i := 1 + g.IntN(len(line))
+	switch {
+	case i == len(line):
+		return append(line, junk)
+	case g.chance(0.5):
+		return append(line[:i:i], line[i+1:]...)
+	}
+	line[i] = junk
+	return line
+}
+
+func (g *generator) arguments(line []string, types []Arg) []string {
+	for i := range types {
+		a := &types[i]
+		if unknownToRedis(a.Since) || a.Optional && g.chance(0.6) {
+			continue
+		}
+		line = g.argument(line, a)
+		for a.Multiple && g.chance(0.5) {
+			line = g.argument(line, a)
+		}
+	}
+	return line
+}
+
+func (g *generator) argument(line []string, a *Arg) []string {
+	if a.Token != "" {
+		line = append(line, g.anyCase(a.Token))
+	}
+	switch a.Type {
+	case Token:
+		return line
+	case OneOf:
+		choice := &a.Args[g.IntN(len(a.Args))]
+		if unknownToRedis(choice.Since) {
+			return line
+		}
+		return g.argument(line, choice)
+	case Block:
+		return g.arguments(line, a.Args)
+	}
+	return append(line, g.value(line[0], a))
+}
+
+// value makes the value of an argument. Times are far from now, and those since
+// 1970 are always later than those from now, so that it does not matter when
+// exactly either side looks at its clock.
+func (g *generator) value(command string, a *Arg) string {
+	bad := []string{"0", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "abc", "", "1.5"}
+	switch {
+	case a.Name == "seconds":
+		return g.pick(append(bad, "100", "1000", "1000", "100000")...)
+	case a.Name == "milliseconds":
+		return g.pick(append(bad, "100000", "1000000", "1000000", "100000000")...)
+	case a.Name == "unix-time-seconds":
+		return g.pick(append(bad[3:], "33177117420", "33177117421", "43177117420")...)
+	case a.Name == "unix-time-milliseconds":
+		return g.pick(append(bad[3:], "33177117420000", "33177117420500", "33177117421000")...)
+	case a.Type == Key:
+		return g.pick("a", "b", "c", "d", "e", "f", "ab", "abc", "", "\x00\xff\r\n")
+	case a.Type == Pattern:
+		return g.pattern()
+	case a.Type == Integer:
+		return g.pick("0", "1", "2", "-1", "-2", "5", "-7", "10", "200", "536870912", "9223372036854775807",
+			"9223372036854775806", "-9223372036854775807", "-9223372036854775808", "9223372036854775808", "01", "+1", " 1", "1 ", "-0", "", "x")
+	case a.Type == Double || g.chance(0.2):
+		return g.float()
+	case g.chance(0.5):
+		return strconv.FormatInt(g.Int64()>>g.IntN(64), 10)
+	}
+	return g.pick("", "a", "hello", "\x00\x01\xff", "10", "-5", "9223372036854775807", "012", " 7", strings.Repeat("long", 50))
+}
+
+func (g *generator) pattern() string {
+	var b strings.Builder
+	for range g.IntN(6) {
+		b.WriteString(g.pick("*", "*", "?", "a", "b", "c", "[", "]", "^", "-", `\`, "[ab]", "[^a]", "[a-c]"))
+	}
+	return b.String()
+}
+
+func (g *generator) float() string {
+	switch g.IntN(6) {
+	case 0:
+		return g.pick("0.1", "-0.1", "3", "1e3", "1e-20", "1e400", "-1e400", "1e4932", "1e-4960", "inf", "nan", "0x1.8p1", "1.", ".5", "-.0", "", " 1", "1e", "x")
+	case 1:
+		return strconv.FormatFloat(g.NormFloat64(), 'g', -1, 64)
+	case 2:
+		return strconv.FormatFloat(g.NormFloat64()*1e6, 'f', 2, 64)
+	case 3:
+		return strconv.FormatFloat(g.NormFloat64(), 'e', 25, 64)
+	case 4:
+		return strconv.FormatInt(g.Int64(), 10) + "." + strconv.FormatInt(g.Int64N(1<<40), 10)
+	}
+	return strconv.FormatFloat(g.NormFloat64(), 'f', 19, 64)
+}
