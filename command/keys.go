@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
@@ -56,7 +57,7 @@ func keys(s *Session, args [][]byte) (wire.Reply, error) {
 	s.elems = s.elems[:0]
 	var interrupted bool
 	seen := 0
-	_, err := s.tx.Scan(0, func(key []byte, _ engine.Item) bool {
+	_, err := s.tx.Scan(0, math.MaxInt, func(key []byte, _ engine.Item) bool {
 		if seen++; seen%stride == 0 && s.interrupted() {
 			interrupted = true
 			return false

@@ -65,13 +65,19 @@ func verify(s *Session, _ [][]byte) (wire.Reply, error) {
 
 // STATS
 func stats(s *Session, _ [][]byte) (wire.Reply, error) {
-	st := s.db.Stats()
+	st, err := s.db.Stats()
+	if err != nil {
+		return wire.Reply{}, err
+	}
 	text := s.scratch[:0]
-	text = fmt.Appendf(text, "keys        %d\n", st.Keys)
-	text = fmt.Appendf(text, "live bytes  %d\n", st.LiveBytes)
-	text = fmt.Appendf(text, "dead bytes  %d\n", max(st.LogBytes-st.LiveBytes, 0))
-	text = fmt.Appendf(text, "segments    %d\n", st.Segments)
-	text = fmt.Appendf(text, "opened in   %v", st.Open)
+	text = fmt.Appendf(text, "keys         %d\n", st.Keys)
+	text = fmt.Appendf(text, "expiring     %d\n", st.Expiring)
+	text = fmt.Appendf(text, "live bytes   %d\n", st.LiveBytes)
+	text = fmt.Appendf(text, "dead bytes   %d\n", max(st.LogBytes-st.LiveBytes, 0))
+	text = fmt.Appendf(text, "index bytes  %d\n", st.IndexBytes)
+	text = fmt.Appendf(text, "segments     %d\n", st.Segments)
+	text = fmt.Appendf(text, "not synced   %d bytes\n", st.Pending)
+	text = fmt.Appendf(text, "opened in    %v", st.Open)
 	s.scratch = text
 	return wire.Reply{Kind: wire.KindVerbatim, Str: text}, nil
 }

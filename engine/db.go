@@ -1,0 +1,408 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+// DB is an open database, safe for use by several goroutines.
+type DB struct {
+	dir string
+	opt Options
+	fs  vfs.FS
+
+	// mu guards everything below but what says otherwise: writers hold it, readers
+	// share it, for as long as a transaction lasts. No fsync is done under it.
+	mu     sync.RWMutex
+	exists bool
+	closed bool
+	lock   io.Closer
+	man    manifest
+	seed   [2]uint64
+
+	log    log
+	idx    *index
+	layers []*layer // oldest first; the last takes new entries
+	c      counters // as of the end of the log
+	exp    *expiries
+
+	committed  uint64     // end of the last frame
+	synced     uint64     // up to here the log is on stable storage
+	valueFiles []vfs.File // made and not yet synced
+	doomed     []uint64   // value files to remove once the log is durable
+	indexFull  bool       // the disk has no space for the index to grow
+	failed     error      // a write or sync failed: nothing more is accepted
+
+	writer  Tx
+	readers sync.Pool
+
+	syncMu sync.Mutex // one Sync at a time; taken before mu
+	syncer syncer
+
+	opening time.Duration
+}
+
+// Open opens the database in the directory path; Memory is one that is kept nowhere.
+// A database that does not exist is opened as an empty one and made by the first
+// Begin(true). Errors: ErrBusy, ErrNotOurs, ErrVersion, ErrCorrupt, ErrNotFound (only
+// with ReadOnly), and those of the file system.
+func Open(path string, o Options) (*DB, error) {
+	start := time.Now()
+	o.setDefaults(path)
+	db := &DB{dir: strings.TrimRight(path, "/"), opt: o, fs: o.FS}
+	if path == Memory {
+		db.dir = "memory"
+	}
+	if db.dir == "" {
+		db.dir = path
+	}
+	db.readers.New = func() any { return new(Tx) }
+	db.syncer.init(db)
+	if err := db.attach(); err != nil {
+		return nil, err
+	}
+	if !db.exists && o.ReadOnly {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, path)
+	}
+	db.opening = time.Since(start)
+	return db, nil
+}
+
+// attach opens the database if it exists.
+func (db *DB) attach() (err error) {
+	defer catch(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if _, err := readManifest(db.fs, db.dir); err != nil {
+		return db.absent(err)
+	}
+	if err := db.acquire(); err != nil {
+		return err
+	}
+	err = db.load()
+	if err != nil {
+		db.release()
+	}
+	return err
+}
+
+// load reads an existing database, of which this process has the lock.
+func (db *DB) load() (err error) {
+	if db.man, err = readManifest(db.fs, db.dir); err != nil {
+		return err
+	}
+	db.prepare()
+	if err := db.recover(); err != nil {
+		return err
+	}
+	db.exists = true
+	return nil
+}
+
+// prepare sets up what does not depend on the files.
+func (db *DB) prepare() {
+	le := binary.LittleEndian
+	db.seed = [2]uint64{le.Uint64(db.man.seed[:]), le.Uint64(db.man.seed[8:])}
+	db.log.geometry = geometry{uint(db.man.segmentBits)}
+	db.log.segs = segments{fs: db.fs, dir: db.dir, uuid: db.man.uuid, geo: db.log.geometry, readOnly: db.opt.ReadOnly, first: db.man.head}
+	db.layers = []*layer{{}}
+	db.exp = &expiries{}
+}
+
+// absent looks at why there is no manifest: nil if a database may be made here.
+func (db *DB) absent(cause error) error {
+	if errors.Is(cause, syscall.ENOTDIR) {
+		return fmt.Errorf("%w: %s is a file, not a directory", ErrNotOurs, db.dir)
+	}
+	if !errors.Is(cause, iofs.ErrNotExist) {
+		return cause
+	}
+	names, err := db.fs.ReadDir(db.dir)
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: %s is a file, not a directory", ErrNotOurs, db.dir)
+	case errors.Is(err, iofs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, name := range names {
+		// These are what a process that died while it made a database leaves behind.
+		if name != lockName && name != indexName && name != manifestName+".tmp" && name != segmentName(1) {
+			return fmt.Errorf("%w: %s holds %q and no %s", ErrNotOurs, db.dir, name, manifestName)
+		}
+	}
+	return nil
+}
+
+// create makes the database on disk, or attaches to one that somebody else has made
+// meanwhile. The manifest comes last: without it there is no database.
+func (db *DB) create() (err error) {
+	if err := db.fs.Mkdir(db.dir); err != nil && !errors.Is(err, iofs.ErrExist) {
+		return err
+	}
+	if err := db.acquire(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			db.release()
+		}
+	}()
+	if _, err := readManifest(db.fs, db.dir); err == nil {
+		return db.load()
+	} else if err := db.absent(err); err != nil {
+		return err
+	}
+	db.man = newManifest(db.opt.Clock(), db.opt.segmentBits)
+	db.prepare()
+	db.exp.loaded = true
+	if err := db.createFiles(); err != nil {
+		return noSpace(err)
+	}
+	db.exists = true
+	return nil
+}
+
+func (db *DB) createFiles() error {
+	first, err := db.log.segs.create(db.man.head, segmentInfo{}, reserve)
+	if err != nil {
+		return err
+	}
+	from := mark{addr: db.log.start(db.man.head)}
+	db.log.begin(first, from.addr, 0)
+	db.log.dirty = []*segment{first}
+	db.log.newFiles = true
+	if db.idx, err = createIndex(db.fs, db.dir, db.man.uuid, from, db.fs.BootID()); err != nil {
+		return err
+	}
+	db.committed, db.synced = from.addr, from.addr
+	// The segment's header must be there when the manifest says that it is. The
+	// index need not: it can be made again.
+	if err := first.file.Datasync(); err != nil {
+		return err
+	}
+	if err := writeManifest(db.fs, db.dir, &db.man); err != nil {
+		return err
+	}
+	return db.fs.SyncDir(parent(db.dir))
+}
+
+// parent is the directory that holds a path's last part.
+func parent(path string) string {
+	i := strings.LastIndexByte(path, '/')
+	switch i {
+	case -1:
+		return "."
+	case 0:
+		return "/"
+	}
+	return path[:i]
+}
+
+// Exists tells whether the database exists on disk (or has been written to).
+func (db *DB) Exists() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.exists
+}
+
+// Begin starts a transaction: one writer, or any number of readers. It holds the
+// database until Commit or Rollback. Begin(true) makes a database that does not exist;
+// Begin(false) sees one that another process has made meanwhile. Errors: ErrReadOnly,
+// ErrClosed, ErrFailed, and those of Open.
+func (db *DB) Begin(writable bool) (*Tx, error) {
+	if writable && db.opt.ReadOnly {
+		return nil, ErrReadOnly
+	}
+	if !writable {
+		return db.beginRead()
+	}
+	if err := db.syncer.throttle(); err != nil {
+		return nil, err
+	}
+	db.mu.Lock()
+	if err := db.ready(); err != nil {
+		db.mu.Unlock()
+		return nil, err
+	}
+	tx := &db.writer
+	db.drain()
+	if db.exp.settleDue() {
+		db.exp.settle()
+	}
+	*tx = Tx{db: db, writable: true, now: db.opt.Clock(), undo: tx.undo[:0], maps: tx.maps[:0], made: tx.made[:0]}
+	tx.begin = tx.here()
+	tx.panicOnFault = debug.SetPanicOnFault(true)
+	return tx, nil
+}
+
+// ready makes sure that there is a database that takes writes.
+func (db *DB) ready() error {
+	if db.closed {
+		return ErrClosed
+	}
+	if db.failed != nil {
+		return db.failed
+	}
+	if !db.exists {
+		return db.create()
+	}
+	return nil
+}
+
+func (db *DB) beginRead() (*Tx, error) {
+	db.mu.RLock()
+	if !db.exists && !db.closed {
+		db.mu.RUnlock()
+		if err := db.look(); err != nil {
+			return nil, err
+		}
+		db.mu.RLock()
+	}
+	if db.closed {
+		db.mu.RUnlock()
+		return nil, ErrClosed
+	}
+	tx := db.readers.Get().(*Tx)
+	*tx = Tx{db: db, empty: !db.exists, now: db.opt.Clock(), maps: tx.maps[:0]}
+	tx.panicOnFault = debug.SetPanicOnFault(true)
+	return tx, nil
+}
+
+// look opens the database if somebody has made it since it was found absent.
+func (db *DB) look() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.exists || db.closed {
+		return nil
+	}
+	return db.attach()
+}
+
+// top is the layer that takes new entries.
+func (db *DB) top() *layer { return db.layers[len(db.layers)-1] }
+
+// makeRoom is log.makeRoom for a record that is to be followed by others.
+func (db *DB) makeRoom(size, spare int) error {
+	if spare > 0 && db.indexFull {
+		return fmt.Errorf("%w: the index cannot grow", ErrFull)
+	}
+	err := db.log.makeRoom(size, spare)
+	if err == nil || isNoSpace(err) {
+		return noSpace(err)
+	}
+	return db.fail(err)
+}
+
+// noSpace turns the file system's error for a full disk into ErrFull.
+func noSpace(err error) error {
+	if err != nil && isNoSpace(err) && !errors.Is(err, ErrFull) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// takeBack removes what was appended since addr. What the kernel already has cannot
+// be removed: a record says that it is void.
+func (db *DB) takeBack(addr uint64) {
+	switch {
+	case db.log.end == addr:
+	case addr >= db.log.written && addr >= db.log.base:
+		db.log.truncate(addr)
+	default:
+		err := db.log.makeRoom(abortRecord, 0)
+		if err != nil {
+			db.fail(err)
+			return
+		}
+		db.log.appendAbort(addr)
+	}
+}
+
+// drain writes and drops the buffer when it has grown large. Nothing may point into it.
+func (db *DB) drain() {
+	if len(db.log.buf) < db.opt.flushSize || db.failed != nil {
+		return
+	}
+	if err := db.log.flush(); err != nil {
+		db.fail(err)
+		return
+	}
+	db.log.trim()
+}
+
+// commit ends the frame that began at start.
+func (db *DB) commit(start uint64) error {
+	if db.failed != nil {
+		return db.failed
+	}
+	if db.log.end == start {
+		return nil
+	}
+	if err := db.summarize(); err != nil && !errors.Is(err, ErrFull) {
+		return db.fail(err)
+	}
+	db.log.appendCommit(commit{counters: db.c, synced: db.synced, time: db.opt.Clock()})
+	db.committed = db.log.end
+	db.syncer.committed()
+	return nil
+}
+
+// fail records that a write or sync has failed. What is not synced is in doubt from
+// then on: the kernel may have dropped it while it says that all is well.
+func (db *DB) fail(cause error) error {
+	if db.failed == nil {
+		db.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
+		if db.idx != nil {
+			db.idx.h.flags |= flagPoisoned
+			db.idx.writeSoft()
+		}
+	}
+	return db.failed
+}
+
+// Close releases the database. It hands what is committed to the kernel but does not
+// sync: call Sync before when what was written must be durable.
+func (db *DB) Close() error {
+	db.syncer.stop()
+	if !db.opt.Inline {
+		// Short runs make index syncs together, each for a moment. An error here is no
+		// harm to the data; the next process will meet it again.
+		deadline := time.Now().Add(closeBudget)
+		db.syncIndex(func() bool { return time.Now().After(deadline) })
+	}
+	db.syncMu.Lock()
+	defer db.syncMu.Unlock()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+	if !db.exists {
+		return nil
+	}
+	var err error
+	if db.failed == nil && !db.opt.ReadOnly {
+		if err = db.log.flush(); err != nil {
+			err = db.fail(err)
+		}
+	}
+	for _, f := range db.valueFiles {
+		f.Close()
+	}
+	db.idx.close()
+	db.log.segs.close()
+	db.release()
+	return err
+}

@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"sort"
+	"sync"
+)
+
+// The number of live keys is the number of keys less those whose time has passed,
+// and nobody removes a key at the moment that it expires. So the database counts, for
+// every expiry time, how many keys have it: each record with an expiry adds one at
+// its time, and one that replaces such a record says so (flagWas) and takes one away.
+//
+// The counts of the last few MiB of log are in memory. When there are more, they are
+// appended to the log as a summary record: its value is the address of the summary
+// before (0: none), then the times in ascending order, each with the sum of the counts
+// up to it. How many keys have expired by now is one binary search per summary, and
+// opening a database reads nothing of this until somebody asks. When no key has an
+// expiry there are no summaries, and the first key that has one begins anew.
+//
+//	 0       8       16      24      32
+//	+-------+-------+-------+-------+-------+---
+//	| prev  | time  | sum   | time  | sum   | ...
+//	| u64   | i64 ms| i64   | i64   | i64   |
+//	+-------+-------+-------+-------+-------+---
+const (
+	summaryEvery = 4 << 20  // bytes of log
+	summaryMax   = 32 << 10 // times in one summary, so that it stays a record of ordinary size
+)
+
+// expiryCount says that n keys more (or less) expire at a time.
+type expiryCount struct {
+	at int64 // Unix time in ms
+	n  int64
+}
+
+// expiries holds the counts that are in no summary yet.
+type expiries struct {
+	// added are counts in order of the log, so that undoing is cutting off the end;
+	// sorted are those of finished transactions, one for each time.
+	added  []expiryCount
+	sorted []expiryCount
+
+	mu        sync.Mutex // guards loading, which readers do
+	loaded    bool       // the counts from before the database was opened are in sorted and summaries
+	newest    uint64     // newest summary when the database was opened
+	opened    uint64     // end of the log then
+	summaries []uint64   // addresses
+}
+
+func (x *expiries) add(at, n int64) { x.added = append(x.added, expiryCount{at, n}) }
+
+// settle merges what was added into what is sorted; between transactions only.
+func (x *expiries) settle() {
+	all := append(x.sorted, x.added...)
+	slices.SortFunc(all, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
+	x.sorted = compactCounts(all)
+	x.added = x.added[:0]
+}
+
+// settleDue tells whether so much was added that asking would be slow.
+func (x *expiries) settleDue() bool { return len(x.added) > 256+len(x.sorted)/8 }
+
+// compactCounts adds up the counts of equal times in a sorted list, in place.
+func compactCounts(all []expiryCount) []expiryCount {
+	out := all[:0]
+	for _, c := range all {
+		last := len(out) - 1
+		if last < 0 || out[last].at != c.at {
+			out = append(out, c)
+			continue
+		}
+		if out[last].n += c.n; out[last].n == 0 {
+			out = out[:last]
+		}
+	}
+	return out
+}
+
+// expired counts the keys of the index whose time has come by now.
+func (db *DB) expired(now int64) (n int64, err error) {
+	if db.c.expiring == 0 {
+		return 0, nil
+	}
+	if err := db.loadExpiries(); err != nil {
+		return 0, err
+	}
+	for _, c := range db.exp.added {
+		if c.at <= now {
+			n += c.n
+		}
+	}
+	for _, c := range db.exp.sorted {
+		if c.at > now {
+			break
+		}
+		n += c.n
+	}
+	for _, addr := range db.exp.summaries {
+		r, err := db.log.load(addr)
+		if err != nil {
+			return 0, err
+		}
+		n += summarySum(r.value, now)
+	}
+	return n, nil
+}
+
+// summarySum is the sum of a summary's counts up to a time.
+func summarySum(value []byte, now int64) int64 {
+	le := binary.LittleEndian
+	times := value[8:]
+	i := sort.Search(len(times)/16, func(i int) bool { return int64(le.Uint64(times[i*16:])) > now })
+	if i == 0 {
+		return 0
+	}
+	return int64(le.Uint64(times[i*16-8:]))
+}
+
+// loadExpiries reads, once, what the log says of the time before the database was
+// opened: the chain of summaries, and the counts behind the newest.
+func (db *DB) loadExpiries() error {
+	x := db.exp
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.loaded {
+		return nil
+	}
+	var chain []uint64
+	for addr := x.newest; addr >= db.log.start(db.man.head); {
+		r, err := db.log.load(addr)
+		if err != nil {
+			return err
+		}
+		if r.kind != kindSummary || len(r.value) < 8 {
+			return db.log.damaged(addr, errBadRecord)
+		}
+		chain = append(chain, addr)
+		addr = binary.LittleEndian.Uint64(r.value)
+	}
+	counts, err := db.countsBetween(x.newest, x.opened)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(counts, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
+	all := append(x.sorted, counts...)
+	slices.SortFunc(all, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
+	x.sorted = compactCounts(all)
+	x.summaries = append(x.summaries, chain...)
+	x.loaded = true
+	return nil
+}
+
+// countsBetween collects the counts of the records between two addresses, all of them
+// committed; at most summaryEvery bytes and one frame.
+func (db *DB) countsBetween(from, to uint64) ([]expiryCount, error) {
+	var counts []expiryCount
+	var addrs []uint64
+	err := db.log.walk(from, to, func(addr uint64, r *record) error {
+		if r.kind == kindAbort {
+			void := binary.LittleEndian.Uint64(r.value)
+			for n := len(addrs); n > 0 && addrs[n-1] >= void; n-- {
+				counts, addrs = counts[:n-1], addrs[:n-1]
+			}
+			return nil
+		}
+		if r.flags&flagExpire != 0 {
+			counts, addrs = append(counts, expiryCount{r.expire, 1}), append(addrs, addr)
+		}
+		if r.flags&flagWas != 0 {
+			counts, addrs = append(counts, expiryCount{r.was, -1}), append(addrs, addr)
+		}
+		return nil
+	})
+	return counts, err
+}
+
+// summarize appends a summary to the frame under way when one is due.
+func (db *DB) summarize() error {
+	if db.c.expiring == 0 {
+		if db.c.summary != 0 || len(db.exp.added) > 0 {
+			db.exp = &expiries{loaded: true}
+			db.c.summary = 0
+		}
+		return nil
+	}
+	if db.c.summary != 0 && db.log.end-db.c.summary < summaryEvery {
+		return nil
+	}
+	if err := db.loadExpiries(); err != nil {
+		return err
+	}
+	db.exp.settle()
+	for {
+		n := min(len(db.exp.sorted), summaryMax)
+		if err := db.appendSummary(db.exp.sorted[:n]); err != nil {
+			return err
+		}
+		if db.exp.sorted = db.exp.sorted[n:]; len(db.exp.sorted) == 0 {
+			return nil
+		}
+	}
+}
+
+func (db *DB) appendSummary(counts []expiryCount) error {
+	x := db.exp
+	// An empty newest summary only says where to go on counting: it drops out.
+	if len(x.summaries) > 0 {
+		r, err := db.log.load(x.summaries[0])
+		if err != nil {
+			return err
+		}
+		if len(r.value) == 8 {
+			x.summaries = x.summaries[1:]
+		}
+	}
+	var prev, sum uint64
+	if len(x.summaries) > 0 {
+		prev = x.summaries[0]
+	}
+	value := binary.LittleEndian.AppendUint64(nil, prev)
+	for _, c := range counts {
+		sum += uint64(c.n)
+		value = binary.LittleEndian.AppendUint64(value, uint64(c.at))
+		value = binary.LittleEndian.AppendUint64(value, sum)
+	}
+	r := record{kind: kindSummary, value: value}
+	if err := db.log.makeRoom(recordSize(&r), 0); err != nil {
+		return err
+	}
+	db.c.summary = db.log.append(&r)
+	x.summaries = slices.Insert(x.summaries, 0, db.c.summary)
+	return nil
+}

@@ -1,0 +1,115 @@
+package engine
+
+// An index sync makes the index, as of some mark, what a power cut falls back to:
+//
+//  1. freeze: the working directory is set aside and a copy of it goes on changing,
+//  2. syncPages: the file is synced, piece by piece and without the database's lock,
+//  3. finish: a hard header that leads to the frozen directory is written and synced.
+//
+// Pages go on changing meanwhile; what changes in them behind the mark is redone from
+// the log. How far a sync has come is in the soft header, so that short processes,
+// each with a few pieces' worth of time, complete one together.
+const syncPiece = 64 // pages
+
+// syncDue tells whether an index sync should begin, after so many bytes of log, or go on.
+func (x *index) syncDue(every uint64) bool {
+	return x.h.frozen.depth != 0 || x.h.mark.addr-x.hardAddr() >= every
+}
+
+// hardAddr is the address from which a recovery would redo the log.
+func (x *index) hardAddr() uint64 {
+	if x.hard.seq == 0 {
+		return x.logStart
+	}
+	return x.hard.mark.addr
+}
+
+// freeze begins a sync, unless one has begun.
+func (x *index) freeze() error {
+	if x.h.frozen.depth != 0 {
+		return nil
+	}
+	frozen := x.h.dir
+	working, err := x.newArea(frozen.depth)
+	if err != nil {
+		return err
+	}
+	if err := x.copyDirectory(working, frozen); err != nil {
+		return err
+	}
+	x.h.dir, x.h.frozen, x.h.frozenMark = working, frozen, x.h.mark
+	x.h.cursor, x.h.frozenPages = 0, x.h.pages
+	x.scanned = false // what the frozen directory reaches is pinned now
+	return x.writeSoftTwice()
+}
+
+// syncPages syncs one piece of the file; done when all are. It may run beside readers
+// and writers, but not beside itself.
+func (x *index) syncPages() (done bool, err error) {
+	page := uint32(x.h.cursor)
+	n := min(syncPiece, uint32(x.h.frozenPages)-page, chunkPages-page%chunkPages)
+	m, off, err := x.chunk(page)
+	if err == nil {
+		err = m.Sync(off, int(n)*pageSize)
+	}
+	if err != nil {
+		return false, err
+	}
+	x.h.cursor += uint64(n)
+	return x.h.cursor == x.h.frozenPages, nil
+}
+
+// finish ends a sync of which all pages are synced.
+func (x *index) finish() error {
+	hard := x.h
+	hard.seq++
+	hard.dir, hard.mark, hard.pages = x.h.frozen, x.h.frozenMark, x.h.frozenPages
+	hard.frozen, hard.frozenMark, hard.cursor, hard.frozenPages = area{}, mark{}, 0, 0
+	m, off, err := x.chunk(0)
+	if err != nil {
+		return err
+	}
+	m.Fill(off+headerSpacing*int(hard.seq&1), hard.encode())
+	if err := m.Sync(off, pageSize); err != nil {
+		return err
+	}
+	return x.adopt(hard)
+}
+
+// adopt makes a durable hard header the one that counts.
+func (x *index) adopt(hard header) error {
+	x.hard = hard
+	x.h.seq = max(x.h.seq, hard.seq)
+	x.h.frozen, x.h.frozenMark, x.h.cursor, x.h.frozenPages = area{}, mark{}, 0, 0
+	x.scanned = false // the pages of the hard header before are free now
+	return x.writeSoft()
+}
+
+// resume makes an index that was just opened ready for changes.
+func (x *index) resume(trusted bool) error {
+	if !trusted {
+		// The hard directory must stay as it is: changes go to a copy.
+		working, err := x.newArea(x.hard.dir.depth)
+		if err != nil {
+			return err
+		}
+		if err := x.copyDirectory(working, x.hard.dir); err != nil {
+			return err
+		}
+		x.h.dir = working
+		return x.writeSoftTwice()
+	}
+	if x.h.frozen.depth != 0 && x.h.frozen == x.hard.dir {
+		// The process that wrote this hard header died before it knew that the header
+		// is durable. Nothing that the one before reaches may be used again until it is.
+		m, off, err := x.chunk(0)
+		if err != nil {
+			return err
+		}
+		if err := m.Sync(off, pageSize); err != nil {
+			return err
+		}
+		return x.adopt(x.hard)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+// Limits in bytes.
+const (
+	MaxKey   = 1 << 20
+	MaxValue = 512 << 20
+)
+
+// Type is the type of a value. Only strings exist today.
+type Type uint8
+
+// TypeString is a plain byte string.
+const TypeString Type = 1
+
+// Options configure Open. The zero value is right for most.
+type Options struct {
+	ReadOnly    bool
+	LockTimeout time.Duration // how long Open (and the first Begin(true) of an absent database) waits for another process
+	Owner       string        // command line shown to processes that wait for this one
+	MaxSize     int64         // bytes of live data, 0 for no limit
+	Clock       func() int64  // Unix time in milliseconds; nil is the system's
+	Log         func(string)  // progress of long recoveries, one line a call; nil drops it
+	FS          vfs.FS        // nil is the operating system's; tests inject failures here
+
+	// Inline makes everything run in the goroutine of the caller: no syncing in the
+	// background, for tests that must be repeatable.
+	Inline bool
+
+	tuning
+}
+
+// tuning is fixed but for tests, which want small numbers.
+type tuning struct {
+	segmentBits uint32
+	// syncEvery is the log, in bytes, after which a background sync moves the newest
+	// layer into the index: it bounds memory, and what kill -9 leaves to redo.
+	syncEvery uint64
+	// indexSyncEvery is the log, in bytes, that a recovery after a power cut redoes at
+	// most, but for what was written during one index sync: about 0.3 s.
+	indexSyncEvery uint64
+	// maxPending entries in the newest layer make writers wait for the disk.
+	maxPending int64
+	// flushSize is how large the log's buffer grows before it is written, in bytes.
+	flushSize int
+}
+
+var defaultTuning = tuning{
+	segmentBits:    segmentBits,
+	syncEvery:      1 << 20,
+	indexSyncEvery: 64 << 20,
+	maxPending:     256 << 10,
+	flushSize:      256 << 10,
+}
+
+func (o *Options) setDefaults(path string) {
+	if o.tuning == (tuning{}) {
+		o.tuning = defaultTuning
+	}
+	if o.Clock == nil {
+		o.Clock = func() int64 { return time.Now().UnixMilli() }
+	}
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	if o.FS == nil && path == Memory {
+		o.FS = vfs.NewMem()
+	}
+	if o.FS == nil {
+		o.FS = vfs.OS
+	}
+}
+
+// Memory is the path of a database that is kept nowhere.
+const Memory = ":memory:"
+
+// Item is a value with its properties. Value points into the database and must not be
+// changed; it is valid until the end of the command: the next Savepoint, Commit or
+// Rollback of the transaction that it came from.
+type Item struct {
+	Value    []byte
+	Type     Type
+	ExpireAt int64 // Unix time in milliseconds, 0 for never
+}
+
+// expired tells whether an expiry time has come by now.
+func expired(at, now int64) bool { return at != 0 && at <= now }

@@ -1,0 +1,98 @@
+package engine
+
+// A layer holds, in memory, the index entries of records that are not yet known
+// to be on stable storage; only when they are does an entry enter the mapped index
+// (index.go). So the index never points at a record that a power cut can take
+// away, and dropping a layer's entry is all that undoing a write needs.
+//
+// A database has one layer that takes new entries and, while an fdatasync is under
+// way, those that wait for it. Reads ask the newest first, then the index.
+type layer struct {
+	table []entry // open addressing, length a power of two, at most half full
+	used  int
+	// cleared is the address of the CLEAR that the layer begins with, if it does: then
+	// nothing below it counts.
+	cleared uint64
+	// applied is how many slots of table have been moved to the index.
+	applied int
+}
+
+// entry is what a key's newest record does to the index.
+type entry struct {
+	hash uint64
+	// addr is the address of the record, with deleted set if it is a deletion;
+	// 0 is an unused place in the table, gone one whose write was undone.
+	addr uint64
+	old  uint64 // the address that the layers below and the index hold for the key, 0 for none
+}
+
+const (
+	deleted = 1 << 63
+	gone    = deleted // a deletion without a record
+)
+
+const minLayer = 256
+
+// find returns the entry for a key, given a function that tells whether the record
+// at an address is of that key.
+func (l *layer) find(hash uint64, is func(addr uint64) (bool, error)) (*entry, error) {
+	if l.used == 0 {
+		return nil, nil
+	}
+	mask := uint64(len(l.table) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		e := &l.table[i]
+		if e.addr == 0 {
+			return nil, nil
+		}
+		if e.hash != hash || e.addr == gone {
+			continue
+		}
+		if same, err := is(e.addr &^ deleted); same || err != nil {
+			return e, err
+		}
+	}
+}
+
+// insert adds an entry for a key that has none.
+func (l *layer) insert(e entry) {
+	if 2*(l.used+1) > len(l.table) {
+		l.grow()
+	}
+	l.place(e)
+	l.used++
+}
+
+func (l *layer) place(e entry) {
+	mask := uint64(len(l.table) - 1)
+	i := e.hash & mask
+	for l.table[i].addr != 0 {
+		i = (i + 1) & mask
+	}
+	l.table[i] = e
+}
+
+func (l *layer) grow() {
+	old := l.table
+	l.table = make([]entry, max(minLayer, 2*len(old)))
+	for _, e := range old {
+		if e.addr != 0 {
+			l.place(e)
+		}
+	}
+}
+
+// revert sets the entry with this hash and address back to what it was before; 0
+// means that there was none.
+func (l *layer) revert(hash, addr, before uint64) {
+	mask := uint64(len(l.table) - 1)
+	for i := hash & mask; l.table[i].addr != 0; i = (i + 1) & mask {
+		if e := &l.table[i]; e.hash == hash && e.addr == addr {
+			if before == 0 {
+				before = gone // the place stays taken: others may have been put behind it
+			}
+			e.addr = before
+			return
+		}
+	}
+}

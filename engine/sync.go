@@ -1,0 +1,351 @@
+package engine
+
+import (
+	"errors"
+	iofs "io/fs"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+const (
+	// applyPiece entries are moved into the index under one hold of the lock: 0.5 ms.
+	applyPiece = 2048
+	// closeBudget is the time that Close gives to an index sync that is due.
+	closeBudget = 1500 * time.Microsecond
+)
+
+// Flush hands everything committed to the kernel: it survives the death of the process,
+// not of the machine.
+func (db *DB) Flush() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.flush()
+}
+
+func (db *DB) flush() error {
+	if db.failed != nil {
+		return db.failed
+	}
+	if err := db.log.flush(); err != nil {
+		return db.fail(err)
+	}
+	return nil
+}
+
+// Sync puts everything committed on stable storage.
+func (db *DB) Sync() error {
+	db.syncMu.Lock()
+	defer db.syncMu.Unlock()
+	return db.sync()
+}
+
+// batch is what one Sync makes durable.
+type batch struct {
+	target   uint64 // end of the log then
+	segments []*segment
+	newFiles bool
+	values   []vfs.File
+	doomed   []uint64
+	at       mark
+	layers   int // so many of the oldest layers can go into the index afterwards
+}
+
+// sync needs syncMu.
+func (db *DB) sync() error {
+	b, err := db.beginSync()
+	if err != nil || b == nil {
+		return err
+	}
+	err = db.syncFiles(b)
+	db.mu.Lock()
+	if err != nil {
+		defer db.mu.Unlock()
+		return db.fail(err)
+	}
+	db.synced = max(db.synced, b.target)
+	db.mu.Unlock()
+	if err := db.apply(b); err != nil {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		return db.fail(err)
+	}
+	return nil
+}
+
+// beginSync hands the log to the kernel and collects what must be synced; nil if nothing.
+func (db *DB) beginSync() (*batch, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !db.exists || db.opt.ReadOnly {
+		return nil, nil
+	}
+	if err := db.flush(); err != nil {
+		return nil, err
+	}
+	if db.synced == db.committed && db.idx.h.mark.addr == db.committed {
+		return nil, nil
+	}
+	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.valueFiles,
+		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}, layers: len(db.layers)}
+	db.log.dirty, db.log.newFiles, db.valueFiles, db.doomed = nil, false, nil, nil
+	db.layers = append(db.layers, &layer{})
+	return b, nil
+}
+
+// syncFiles does the waiting, without the database's lock.
+func (db *DB) syncFiles(b *batch) error {
+	for _, f := range b.values {
+		err := f.Datasync()
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// In order, so that a segment is never durable before the one that it follows;
+	// then the directory, without which new files are lost.
+	for _, s := range b.segments {
+		if err := s.file.Datasync(); err != nil {
+			return err
+		}
+	}
+	if b.newFiles || len(b.values) > 0 {
+		return db.fs.SyncDir(db.dir)
+	}
+	return nil
+}
+
+// apply moves the layers of a batch into the index, in pieces, and records how far the
+// index is then.
+func (db *DB) apply(b *batch) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
+	for n := 0; n < b.layers; {
+		done, err := db.applySome()
+		if err != nil {
+			return db.applyFailed(b, err)
+		}
+		if done {
+			n++
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, id := range b.doomed {
+		if err := db.removeValueFile(id); err != nil {
+			return err
+		}
+	}
+	db.indexFull = false
+	db.idx.h.mark, db.idx.h.synced = b.at, db.synced
+	return db.idx.writeSoft()
+}
+
+// applyFailed decides what an error of the index means: without space it stays behind
+// the log, which is no harm but in speed, until there is some.
+func (db *DB) applyFailed(b *batch, err error) error {
+	if !isNoSpace(err) {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.indexFull = true
+	db.doomed = append(b.doomed, db.doomed...)
+	db.idx.h.synced = db.synced
+	return db.idx.writeSoft()
+}
+
+// applySome moves a piece of the oldest layer into the index; done when it is empty.
+func (db *DB) applySome() (done bool, err error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	defer catch(&err)
+	l := db.layers[0]
+	if l.cleared != 0 && l.applied == 0 {
+		if err := db.clearIndex(l.cleared); err != nil {
+			return false, err
+		}
+	}
+	end := min(l.applied+applyPiece, len(l.table))
+	for ; l.applied < end; l.applied++ {
+		if err := db.idx.apply(&l.table[l.applied]); err != nil {
+			return false, err
+		}
+	}
+	if end < len(l.table) {
+		return false, nil
+	}
+	db.layers = db.layers[1:]
+	return true, nil
+}
+
+// apply makes the index say what an entry says.
+func (x *index) apply(e *entry) error {
+	switch {
+	case e.addr == 0 || e.addr == gone:
+		return nil
+	case e.addr&deleted == 0:
+		return x.put(e.hash, e.addr, e.old)
+	case e.old != 0:
+		return x.delete(e.hash, e.old)
+	}
+	return nil
+}
+
+// clearIndex does what a CLEAR at addr means: it empties the index and removes the
+// value files from before.
+func (db *DB) clearIndex(addr uint64) error {
+	if err := db.idx.clearAll(); err != nil {
+		return err
+	}
+	return db.removeValueFiles(func(id uint64) bool { return id < addr })
+}
+
+// removeValueFiles removes the value files that which picks.
+func (db *DB) removeValueFiles(which func(id uint64) bool) error {
+	names, err := db.fs.ReadDir(db.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if id, ok := parseValueFileName(name); ok && which(id) {
+			if err := db.removeValueFile(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeValueFile removes a value file; that it is not there is no error, since redoing
+// a log tries again.
+func (db *DB) removeValueFile(id uint64) error {
+	err := db.fs.Remove(join(db.dir, valueFileName(id)))
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// syncIndex works on an index sync until it is done or stop says so.
+func (db *DB) syncIndex(stop func() bool) (err error) {
+	db.syncMu.Lock()
+	defer db.syncMu.Unlock()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
+	db.mu.Lock()
+	due := db.exists && !db.closed && db.failed == nil && !db.opt.ReadOnly && db.idx.syncDue(db.opt.indexSyncEvery)
+	if due {
+		err = db.idx.freeze()
+	}
+	db.mu.Unlock()
+	if err != nil || !due {
+		return err
+	}
+	for !stop() {
+		done, err := db.idx.syncPages()
+		if err != nil {
+			return err
+		}
+		if done {
+			db.mu.Lock()
+			defer db.mu.Unlock()
+			return db.idx.finish()
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.idx.writeSoft() // keeps the cursor for the next process
+}
+
+// syncer is the goroutine that syncs in the background. It starts when it is first
+// needed, and Close ends it and waits for it.
+type syncer struct {
+	db *DB
+	// backlog is the size of the newest layer.
+	backlog atomic.Int64
+
+	once sync.Once
+	kick chan struct{}
+	quit chan struct{}
+	done chan struct{}
+}
+
+func (s *syncer) init(db *DB) {
+	s.db = db
+	s.kick = make(chan struct{}, 1)
+	s.quit = make(chan struct{})
+	s.done = make(chan struct{})
+}
+
+// committed is called, with the database's lock, after each commit.
+func (s *syncer) committed() {
+	db := s.db
+	s.backlog.Store(int64(db.top().used))
+	if db.committed-db.synced < db.opt.syncEvery || db.opt.Inline {
+		return
+	}
+	s.once.Do(func() { go s.run() })
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// throttle, called without the lock before a writer begins, keeps the memory that
+// waits for the disk bounded.
+func (s *syncer) throttle() error {
+	if s.backlog.Load() < s.db.opt.maxPending {
+		return nil
+	}
+	if err := s.db.Sync(); err != nil || !s.db.opt.Inline {
+		return err
+	}
+	return s.db.syncIndex(func() bool { return false })
+}
+
+func (s *syncer) run() {
+	defer close(s.done)
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-s.kick:
+		}
+		// A failure is kept in db.failed, where the next writer meets it.
+		if s.db.Sync() != nil {
+			continue
+		}
+		if err := s.db.syncIndex(s.interrupted); err != nil && !isNoSpace(err) {
+			s.db.mu.Lock()
+			s.db.fail(err)
+			s.db.mu.Unlock()
+		}
+	}
+}
+
+// interrupted tells whether something more urgent than the index waits.
+func (s *syncer) interrupted() bool {
+	select {
+	case <-s.quit:
+		return true
+	default:
+		return len(s.kick) > 0
+	}
+}
+
+func (s *syncer) stop() {
+	select {
+	case <-s.quit:
+		return
+	default:
+	}
+	close(s.quit)
+	s.once.Do(func() { close(s.done) })
+	<-s.done
+}

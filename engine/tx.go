@@ -1,0 +1,464 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+// Tx is a transaction. All its writes become visible together, and durable together
+// or not at all. It is for one goroutine. Slices given to its methods may be reused
+// by the caller afterwards.
+type Tx struct {
+	db       *DB
+	writable bool
+	empty    bool // the database does not exist
+	now      int64
+
+	panicOnFault bool // the goroutine's setting before
+
+	begin Savepoint
+	undo  []undo
+	maps  []*vfs.Mapping // of values handed out since the last savepoint
+	made  []uint64       // value files written by this transaction
+}
+
+// undo takes back one change of the newest layer, or the layer itself.
+type undo struct {
+	hash, addr, before uint64
+	exp                *expiries // a CLEAR: drop the layer and use these counts again
+}
+
+// Savepoint is a point in a transaction to which it can be rolled back.
+type Savepoint struct {
+	end    uint64
+	undo   int
+	added  int
+	made   int
+	doomed int
+	c      counters
+}
+
+// Now is the transaction's time in Unix milliseconds; expiry is judged by it.
+func (tx *Tx) Now() int64 { return tx.now }
+
+// catch turns a memory fault, which is what a file truncated by somebody else looks
+// like through a mapping, into an error.
+func catch(err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if fault, ok := r.(interface{ Addr() uintptr }); ok {
+		*err = fmt.Errorf("%w: a mapped file cannot be read at %#x: truncated by another program?", ErrCorrupt, fault.Addr())
+		return
+	}
+	panic(r)
+}
+
+// found is where a key's newest record is.
+type found struct {
+	addr   uint64 // 0 if there is none
+	rec    record
+	newest *entry // the key's entry in the newest layer, if it has one
+}
+
+// matcher compares records with a key and keeps the one that matched.
+type matcher struct {
+	log *log
+	key []byte
+	rec record
+}
+
+func (m *matcher) is(addr uint64) (bool, error) {
+	r, err := m.log.load(addr)
+	m.rec = r
+	return err == nil && bytes.Equal(r.key, m.key), err
+}
+
+// locate finds a key's newest record, expired or not.
+func (db *DB) locate(hash uint64, key []byte) (f found, err error) {
+	m := matcher{log: &db.log, key: key}
+	for i := len(db.layers) - 1; i >= 0; i-- {
+		l := db.layers[i]
+		e, err := l.find(hash, m.is)
+		if err != nil {
+			return f, err
+		}
+		if e != nil {
+			if i == len(db.layers)-1 {
+				f.newest = e
+			}
+			if e.addr&deleted == 0 {
+				f.addr, f.rec = e.addr, m.rec
+			}
+			return f, nil
+		}
+		if l.cleared != 0 {
+			return f, nil
+		}
+	}
+	f.addr, err = db.idx.find(hash, m.is)
+	f.rec = m.rec
+	return f, err
+}
+
+func (db *DB) hash(key []byte) uint64 {
+	return siphash(db.seed[0], db.seed[1], key)
+}
+
+// Get returns the item of a live key.
+func (tx *Tx) Get(key []byte) (it Item, ok bool, err error) {
+	defer catch(&err)
+	if tx.empty {
+		return it, false, nil
+	}
+	f, err := tx.db.locate(tx.db.hash(key), key)
+	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+		return it, false, err
+	}
+	it, err = tx.item(&f.rec)
+	return it, err == nil, err
+}
+
+// item makes an item of a record, mapping its value if that is in a file.
+func (tx *Tx) item(r *record) (Item, error) {
+	it := Item{Value: r.value, Type: Type(r.kind - kindValue), ExpireAt: r.expire}
+	if r.flags&flagFile == 0 {
+		return it, nil
+	}
+	ref, err := decodeReference(r.value)
+	if err != nil {
+		return it, fmt.Errorf("%w: reference to a value file", ErrCorrupt)
+	}
+	m, err := mapValueFile(tx.db.fs, tx.db.dir, ref)
+	if err != nil {
+		return it, err
+	}
+	tx.maps = append(tx.maps, m)
+	it.Value = m.Data[:ref.length:ref.length]
+	return it, nil
+}
+
+// Put sets a key to an item, replacing what it was.
+func (tx *Tx) Put(key []byte, it Item) (err error) {
+	defer catch(&err)
+	if len(key) > MaxKey || len(it.Value) > MaxValue {
+		return ErrTooLarge
+	}
+	db := tx.db
+	if err := tx.mayWrite(); err != nil {
+		return err
+	}
+	hash := db.hash(key)
+	f, err := db.locate(hash, key)
+	if err != nil {
+		return err
+	}
+	r := record{kind: kindValue + byte(it.Type), key: key, value: it.Value, expire: it.ExpireAt}
+	if len(it.Value) > db.log.maxInline() {
+		return tx.putFile(hash, &f, &r)
+	}
+	return tx.write(hash, &f, &r, 0)
+}
+
+// putFile writes a value that is too long for the log to a file of its own.
+func (tx *Tx) putFile(hash uint64, f *found, r *record) error {
+	db := tx.db
+	ref := reference{length: int64(len(r.value))}
+	value := r.value
+	r.flags |= flagFile
+	r.value = ref.encode()
+	// The id is the record's address, which is known once there is room for it.
+	if err := db.makeRoom(tx.replaces(f, r), reserve); err != nil {
+		return err
+	}
+	ref.id = db.log.end
+	file, err := writeValueFile(db.fs, db.dir, ref.id, value)
+	if err != nil {
+		if isNoSpace(err) {
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		return err
+	}
+	db.valueFiles = append(db.valueFiles, file)
+	tx.made = append(tx.made, ref.id)
+	r.value = ref.encode()
+	return tx.write(hash, f, r, ref.length)
+}
+
+// replaces completes a record with what it says of the one that it replaces, and
+// returns its size.
+func (tx *Tx) replaces(f *found, r *record) int {
+	if r.expire != 0 {
+		r.flags |= flagExpire
+	}
+	if f.addr != 0 && f.rec.expire != 0 {
+		r.flags |= flagWas
+		r.was = f.rec.expire
+	}
+	if id, _ := fileOf(f); id != 0 && !sameFile(r, id) {
+		r.flags |= flagWasFile
+		r.wasFile = id
+	}
+	return recordSize(r)
+}
+
+// fileOf returns the file that holds a found record's value, 0 for none, and its size.
+func fileOf(f *found) (id uint64, size int64) {
+	if f.addr == 0 || f.rec.flags&flagFile == 0 {
+		return 0, 0
+	}
+	ref, err := decodeReference(f.rec.value)
+	if err != nil {
+		return 0, 0
+	}
+	return ref.id, ref.length
+}
+
+func sameFile(r *record, id uint64) bool {
+	return r.flags&flagFile != 0 && binary.LittleEndian.Uint64(r.value) == id
+}
+
+// write appends a key's new record and makes it the one that counts. fileSize is the
+// length of a value that is in a file.
+func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
+	db := tx.db
+	size := tx.replaces(f, r)
+	spare := 0
+	if r.isValue() {
+		spare = reserve
+	}
+	after := tx.count(f, r, int64(size)+fileSize)
+	if m := db.opt.MaxSize; m > 0 && r.isValue() && after.bytes > m && after.bytes > db.c.bytes {
+		return ErrMaxSize
+	}
+	if err := db.makeRoom(size, spare); err != nil {
+		return err
+	}
+	was, wasFile := r.was, r.wasFile
+	addr := db.log.append(r)
+	db.c = after
+	if r.flags&flagExpire != 0 {
+		db.exp.add(r.expire, 1)
+	}
+	if r.flags&flagWas != 0 {
+		db.exp.add(was, -1)
+	}
+	if r.flags&flagWasFile != 0 {
+		db.doomed = append(db.doomed, wasFile)
+	}
+	if !r.isValue() {
+		addr |= deleted
+	}
+	tx.point(hash, f, addr)
+	return nil
+}
+
+// count returns the counters as they are after a record of size bytes.
+func (tx *Tx) count(f *found, r *record, size int64) counters {
+	c := tx.db.c
+	if f.addr != 0 {
+		_, fileSize := fileOf(f)
+		c.keys--
+		c.bytes -= int64(f.rec.size) + fileSize
+		if f.rec.expire != 0 {
+			c.expiring--
+		}
+	}
+	if r.isValue() {
+		c.keys++
+		c.bytes += size
+		if r.expire != 0 {
+			c.expiring++
+		}
+	}
+	return c
+}
+
+// point makes the newest layer say that a key's newest record is at addr.
+func (tx *Tx) point(hash uint64, f *found, addr uint64) {
+	u := undo{hash: hash, addr: addr}
+	if f.newest != nil {
+		u.before = f.newest.addr
+		f.newest.addr = addr
+	} else {
+		tx.db.top().insert(entry{hash: hash, addr: addr, old: f.addr})
+	}
+	tx.undo = append(tx.undo, u)
+}
+
+// Expire changes when a live key expires (0: never); false if there is no such key.
+func (tx *Tx) Expire(key []byte, at int64) (ok bool, err error) {
+	defer catch(&err)
+	if err := tx.mayWrite(); err != nil {
+		return false, err
+	}
+	hash := tx.db.hash(key)
+	f, err := tx.db.locate(hash, key)
+	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+		return false, err
+	}
+	_, fileSize := fileOf(&f)
+	r := record{kind: f.rec.kind, flags: f.rec.flags & flagFile, key: f.rec.key, value: f.rec.value, expire: at}
+	return true, tx.write(hash, &f, &r, fileSize)
+}
+
+// Delete removes a key and tells whether it was there, alive.
+func (tx *Tx) Delete(key []byte) (ok bool, err error) {
+	defer catch(&err)
+	if err := tx.mayWrite(); err != nil {
+		return false, err
+	}
+	hash := tx.db.hash(key)
+	f, err := tx.db.locate(hash, key)
+	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+		return false, err
+	}
+	return true, tx.write(hash, &f, &record{kind: kindDelete, key: key}, 0)
+}
+
+// Clear removes all keys.
+func (tx *Tx) Clear() (err error) {
+	defer catch(&err)
+	if err := tx.mayWrite(); err != nil {
+		return err
+	}
+	db := tx.db
+	if db.c.keys == 0 {
+		return nil
+	}
+	r := record{kind: kindClear}
+	if err := db.makeRoom(recordSize(&r), 0); err != nil {
+		return err
+	}
+	addr := db.log.append(&r)
+	tx.undo = append(tx.undo, undo{exp: db.exp})
+	db.layers = append(db.layers, &layer{cleared: addr})
+	db.exp = &expiries{loaded: true}
+	db.c = counters{}
+	return nil
+}
+
+// mayWrite tells why a write is impossible.
+func (tx *Tx) mayWrite() error {
+	switch {
+	case !tx.writable:
+		return ErrReadOnly
+	case tx.db.failed != nil:
+		return tx.db.failed
+	}
+	return nil
+}
+
+// Len is the exact number of live keys.
+func (tx *Tx) Len() (n int64, err error) {
+	defer catch(&err)
+	if tx.empty {
+		return 0, nil
+	}
+	gone, err := tx.db.expired(tx.now)
+	return tx.db.c.keys - gone, err
+}
+
+// Version changes whenever a key is written or deleted; 0 for a key that is not there.
+// WATCH compares it.
+func (tx *Tx) Version(key []byte) (v uint64, err error) {
+	defer catch(&err)
+	if tx.empty {
+		return 0, nil
+	}
+	f, err := tx.db.locate(tx.db.hash(key), key)
+	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+		return 0, err
+	}
+	return f.addr, nil
+}
+
+// Savepoint marks the beginning of a command. Items read before become invalid.
+func (tx *Tx) Savepoint() Savepoint {
+	tx.release()
+	if tx.writable {
+		tx.db.drain()
+	}
+	return tx.here()
+}
+
+func (tx *Tx) here() Savepoint {
+	if !tx.writable {
+		return Savepoint{}
+	}
+	db := tx.db
+	return Savepoint{db.log.end, len(tx.undo), len(db.exp.added), len(tx.made), len(db.doomed), db.c}
+}
+
+// RollbackTo undoes everything since the savepoint.
+func (tx *Tx) RollbackTo(sp Savepoint) {
+	if !tx.writable {
+		return
+	}
+	db := tx.db
+	for i := len(tx.undo) - 1; i >= sp.undo; i-- {
+		u := tx.undo[i]
+		if u.exp != nil {
+			db.layers = db.layers[:len(db.layers)-1]
+			db.exp = u.exp
+		} else {
+			db.top().revert(u.hash, u.addr, u.before)
+		}
+	}
+	tx.undo = tx.undo[:sp.undo]
+	db.exp.added = db.exp.added[:sp.added]
+	db.doomed = db.doomed[:sp.doomed]
+	db.c = sp.c
+	for _, id := range tx.made[sp.made:] {
+		db.fs.Remove(join(db.dir, valueFileName(id)))
+	}
+	tx.made = tx.made[:sp.made]
+	db.takeBack(sp.end)
+}
+
+// release unmaps the values that were handed out.
+func (tx *Tx) release() {
+	for _, m := range tx.maps {
+		m.Unmap()
+	}
+	tx.maps = tx.maps[:0]
+}
+
+// Commit ends the transaction and keeps its writes; DB.Flush and DB.Sync say when they
+// are safe. After an error nothing of the transaction counts.
+func (tx *Tx) Commit() (err error) {
+	defer tx.end()
+	defer catch(&err)
+	if !tx.writable {
+		return nil
+	}
+	return tx.db.commit(tx.begin.end)
+}
+
+// Rollback ends the transaction and undoes its writes.
+func (tx *Tx) Rollback() {
+	defer tx.end()
+	if !tx.writable {
+		return
+	}
+	tx.RollbackTo(tx.begin)
+	if tx.db.log.end != tx.begin.end && tx.db.failed == nil {
+		tx.db.commit(tx.begin.end) // what was taken back is in the log: say so
+	}
+}
+
+// end gives the database back.
+func (tx *Tx) end() {
+	tx.release()
+	debug.SetPanicOnFault(tx.panicOnFault)
+	if tx.writable {
+		tx.db.mu.Unlock()
+	} else {
+		tx.db.mu.RUnlock()
+	}
+}

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strconv"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+// A long value (geometry.maxInline) lies in a file of its own, which no compaction copies;
+// the log's record holds its id and length. The id, also the file's name, is the
+// address that the first record about it got, so it is never used twice. The file is
+// synced before the frame of its record is, and removed when a record that replaces
+// its own is durable.
+//
+//	+-------------------+--------------------------------+--------------------+
+//	| the value         | CRC-32C of each 64 KiB of it,  | trailer, 32 bytes  |
+//	| length bytes      | seeded with its number; u32    |                    |
+//	+-------------------+--------------------------------+--------------------+
+//
+// The trailer: magic "NubValue", id u64, length u64, zero u32, and the CRC-32C of
+// the checksums and the trailer up to here, u32.
+const (
+	valueChunk      = 64 << 10
+	valueTrailer    = 32
+	valueMagic      = "NubValue"
+	valueReference  = 16 // bytes of a value in the log that is in a file
+	valueNameSuffix = ".val"
+)
+
+func valueFileName(id uint64) string { return fmt.Sprintf("%016x%s", id, valueNameSuffix) }
+
+func parseValueFileName(name string) (uint64, bool) {
+	if len(name) != 20 || name[16:] != valueNameSuffix {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(name[:16], 16, 64)
+	return id, err == nil
+}
+
+// reference is what a record holds in place of a value that is in a file.
+type reference struct {
+	id     uint64
+	length int64
+}
+
+func (v reference) encode() []byte {
+	b := binary.LittleEndian.AppendUint64(nil, v.id)
+	return binary.LittleEndian.AppendUint64(b, uint64(v.length))
+}
+
+func decodeReference(b []byte) (v reference, err error) {
+	if len(b) != valueReference {
+		return v, errBadRecord
+	}
+	v.id = binary.LittleEndian.Uint64(b)
+	v.length = int64(binary.LittleEndian.Uint64(b[8:]))
+	if v.length < 0 || v.length > MaxValue {
+		return v, errBadRecord
+	}
+	return v, nil
+}
+
+// valueFileSize is the size of the file for a value of this length.
+func valueFileSize(length int64) int64 {
+	return length + (length+valueChunk-1)/valueChunk*4 + valueTrailer
+}
+
+// valueSums are the checksums and the trailer that follow a value.
+func valueSums(id uint64, value []byte) []byte {
+	le := binary.LittleEndian
+	var b []byte
+	for i := 0; i < len(value); i += valueChunk {
+		chunk := value[i:min(i+valueChunk, len(value))]
+		b = le.AppendUint32(b, crc32.Update(uint32(i/valueChunk), castagnoli, chunk))
+	}
+	b = append(b, valueMagic...)
+	b = le.AppendUint64(b, id)
+	b = le.AppendUint64(b, uint64(len(value)))
+	b = le.AppendUint32(b, 0)
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// writeValueFile makes the file for a value. It is not synced yet.
+func writeValueFile(fs vfs.FS, dir string, id uint64, value []byte) (vfs.File, error) {
+	name := join(dir, valueFileName(id))
+	f, err := fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return nil, err
+	}
+	if err = f.Allocate(0, valueFileSize(int64(len(value)))); err == nil {
+		_, err = f.WriteAt(value, 0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(valueSums(id, value), int64(len(value)))
+	}
+	if err != nil {
+		f.Close()
+		fs.Remove(name)
+		return nil, err
+	}
+	return f, nil
+}
+
+// mapValueFile maps a value file and verifies it. The value is the mapping's first
+// length bytes.
+func mapValueFile(fs vfs.FS, dir string, v reference) (*vfs.Mapping, error) {
+	name := valueFileName(v.id)
+	fail := func(err error) (*vfs.Mapping, error) {
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
+	}
+	f, err := fs.OpenFile(join(dir, name), os.O_RDONLY)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err == nil && size != valueFileSize(v.length) {
+		err = fmt.Errorf("%d bytes, want %d", size, valueFileSize(v.length))
+	}
+	if err != nil {
+		return fail(err)
+	}
+	m, err := f.Map(0, size, false)
+	if err != nil {
+		return fail(err)
+	}
+	if string(valueSums(v.id, m.Data[:v.length])) != string(m.Data[v.length:size]) {
+		m.Unmap()
+		return fail(errChecksum)
+	}
+	return m, nil
+}

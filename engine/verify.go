@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Verify checks every checksum of the log, the values and the index, that every slot of
+// the index leads to its key's newest record, and that the counters are right. It
+// calls report for each fault and returns their number; err is for what kept it from
+// looking. Everything committed is synced first.
+func (db *DB) Verify(report func(fault string)) (faults int, err error) {
+	if err := db.Sync(); err != nil {
+		return 0, err
+	}
+	tx, err := db.Begin(false)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Commit()
+	if tx.empty {
+		return 0, nil
+	}
+	v := verifier{tx: tx, db: db, report: report}
+	v.guarded(v.log)
+	v.guarded(v.index)
+	v.counters()
+	return v.faults, nil
+}
+
+type verifier struct {
+	tx     *Tx
+	db     *DB
+	report func(string)
+	faults int
+	found  counters // as the index has them
+}
+
+func (v *verifier) fault(err error) {
+	v.faults++
+	v.report(err.Error())
+}
+
+// guarded runs a part of the verification in which a mapped file may turn out short.
+func (v *verifier) guarded(part func() error) {
+	err := func() (err error) {
+		defer catch(&err)
+		return part()
+	}()
+	if err != nil {
+		v.fault(err)
+	}
+}
+
+// log checks all frames, and that the index does not lead to older records than the log
+// has. (That it leads nowhere for a key that the log has shows in the counters.)
+func (v *verifier) log() error {
+	from, err := v.db.startOfLog()
+	if err != nil {
+		return err
+	}
+	end, reached, stop := v.db.log.frames(from, func(f *frame) error { return f.each(v.record) })
+	if end.addr < v.db.committed {
+		return v.db.log.damaged(reached, stop)
+	}
+	return nil
+}
+
+func (v *verifier) record(addr uint64, r *record) error {
+	if !r.isValue() {
+		return nil
+	}
+	f, err := v.db.locate(v.db.hash(r.key), r.key)
+	if err != nil {
+		v.fault(err)
+	} else if f.addr != 0 && f.addr < addr {
+		v.fault(v.db.log.damaged(f.addr, fmt.Errorf("the index leads here, but a newer record of the key is at %#x", addr)))
+	}
+	return nil
+}
+
+// index checks all slots, and what they lead to.
+func (v *verifier) index() error {
+	if !v.db.indexCounts() {
+		return nil
+	}
+	for hash, done := uint64(0), false; !done; {
+		depth, _, err := v.db.idx.lookup(hash)
+		if err != nil {
+			return err
+		}
+		prefix := hash >> (64 - depth)
+		next, err := v.db.idx.eachSlot(hash, func(page uint32, i int, slot uint64) error {
+			if err := v.slot(page, i, slot, prefix, depth); err != nil {
+				v.fault(err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		hash, done = next, next == 0
+	}
+	return nil
+}
+
+var errStray = errors.New("a slot leads to a record that does not belong there")
+
+// slot checks one slot of the page for the hashes that begin with prefix.
+func (v *verifier) slot(page uint32, i int, slot, prefix uint64, depth uint32) error {
+	if !intact(slot, place(page, i)) {
+		return indexDamage(page, errSlot)
+	}
+	if isEmpty(slot) {
+		return nil
+	}
+	addr := slotAddr(slot, v.db.idx.logStart)
+	r, err := v.db.log.load(addr)
+	if err != nil {
+		return err
+	}
+	hash, line := v.db.hash(r.key), i/slotsPerLine
+	own := lines(hash)
+	if !r.isValue() || slotTag(slot) != tagOf(hash) || hash>>(64-depth) != prefix || line != own[0] && line != own[1] {
+		return indexDamage(page, errStray)
+	}
+	f := found{addr: addr, rec: r}
+	_, fileSize := fileOf(&f)
+	v.found.keys++
+	v.found.bytes += int64(r.size) + fileSize
+	if r.expire != 0 {
+		v.found.expiring++
+	}
+	_, err = v.tx.item(&r)
+	v.tx.release()
+	return err
+}
+
+// counters compares what the log says with what the index has, if that is all there.
+func (v *verifier) counters() {
+	want := v.db.c
+	want.summary = 0
+	if v.faults > 0 || v.db.idx.h.mark.addr != v.db.committed || !v.db.indexCounts() || v.found == want {
+		return
+	}
+	v.fault(fmt.Errorf("%w: the log counts %d keys, %d expiring, %d bytes; the index %d, %d, %d", ErrCorrupt,
+		want.keys, want.expiring, want.bytes, v.found.keys, v.found.expiring, v.found.bytes))
+}
