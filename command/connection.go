@@ -6,13 +6,13 @@ var pong = wire.Reply{Kind: wire.KindStatus, Str: []byte("PONG")}
 
 // PING [message]
 func ping(_ *Session, args [][]byte) (wire.Reply, error) {
-	switch len(args) {
-	case 1:
-		return pong, nil
-	case 2:
+	if err := atMostOne(args); err != nil {
+		return wire.Reply{}, err
+	}
+	if len(args) == 2 {
 		return wire.Bulk(args[1]), nil
 	}
-	return wire.Reply{}, wrongArity(args[0])
+	return pong, nil
 }
 
 // ECHO message
@@ -22,14 +22,16 @@ func echo(_ *Session, args [][]byte) (wire.Reply, error) {
 
 // SELECT index
 func selectDatabase(_ *Session, args [][]byte) (wire.Reply, error) {
+	return wire.OK, checkSelect(args)
+}
+
+// checkSelect knows one database, number 0.
+func checkSelect(args [][]byte) error {
 	n, err := parseInteger(args[1])
-	if err != nil {
-		return wire.Reply{}, err
+	if err == nil && n != 0 {
+		err = errDatabase
 	}
-	if n != 0 {
-		return wire.Reply{}, errDatabase
-	}
-	return wire.OK, nil
+	return err
 }
 
 // QUIT

@@ -9,6 +9,7 @@ package command
 //     [^abc]   none of these bytes
 //     \x       the byte x
 //
+// Bytes are compared without sign, as Redis does where C's char has none.
 // A class that is not closed ends with the pattern; a lone backslash at the end
 // is itself. The pattern "*" does not match the empty string, and neither do
 // more stars: Redis says so, and treats "*" alone as "all keys" in KEYS.

@@ -9,10 +9,11 @@ import (
 
 // HELP [command | @group]
 func help(_ *Session, args [][]byte) (wire.Reply, error) {
+	if err := atMostOne(args); err != nil {
+		return wire.Reply{}, err
+	}
 	var text string
 	switch {
-	case len(args) > 2:
-		return wire.Reply{}, wrongArity(args[0])
 	case len(args) == 1:
 		text = helpList(Groups[:]...)
 	case len(args[1]) > 1 && args[1][0] == '@':

@@ -30,6 +30,15 @@ func checkPairs(args [][]byte) error {
 	return nil
 }
 
+// atMostOne demands that no more than one word follows the name, where the arity
+// of Valkey's table cannot say so.
+func atMostOne(args [][]byte) error {
+	if len(args) > 2 {
+		return wrongArity(args[0])
+	}
+	return nil
+}
+
 // nonNil keeps an empty argument apart from an absent one.
 func nonNil(b []byte) []byte {
 	if b == nil {

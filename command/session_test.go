@@ -1,9 +1,16 @@
 package command
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
@@ -59,29 +66,315 @@ func show(r wire.Reply) string {
 	return string(r.Str)
 }
 
-func TestSession(t *testing.T) {
-	s := NewSession(open(t, engine.Options{}), Options{})
-	for _, c := range [][2]string{
-		{"get k", "nil"},
-		{"SET k v", "OK"},
-		{"GeT k", "$v"},
-		{"size", ":1"},
-		{"SET k w NX", "nil"},
-		{"SET k w XX GET", "$v"},
-		{"GET", "ERR wrong number of arguments for 'get' command"},
-		{"frob a b", "ERR unknown command 'frob', with args beginning with: 'a' 'b' "},
-		{"MULTI", "OK"},
-		{"SET a 1", "QUEUED"},
-		{"GET a", "QUEUED"},
-		{"EXEC", "[OK $1]"},
-		{"PING", "PONG"},
-		{"QUIT", "OK"},
-	} {
+// expect runs commands and compares their replies, as show renders them.
+func expect(t *testing.T, s *Session, transcript ...[2]string) {
+	t.Helper()
+	for _, c := range transcript {
 		if got := do(s, c[0]); got != c[1] {
 			t.Errorf("%s: got %q, want %q", c[0], got, c[1])
 		}
 	}
-	if !s.Quit() {
-		t.Error("Quit is false after QUIT")
+}
+
+func TestQuit(t *testing.T) {
+	for _, name := range []string{"QUIT", "exit"} {
+		s := NewSession(open(t, engine.Options{}), Options{})
+		expect(t, s, [2]string{"PING", "PONG"}, [2]string{"MULTI", "OK"})
+		if s.Quit() {
+			t.Error("Quit before", name)
+		}
+		expect(t, s, [2]string{name, "OK"})
+		if !s.Quit() {
+			t.Error("no Quit after", name)
+		}
 	}
+}
+
+// A reply outlives its transaction: nothing changes it before the next command.
+func TestReplyIsKept(t *testing.T) {
+	db := open(t, engine.Options{})
+	a, b := NewSession(db, Options{}), NewSession(db, Options{})
+	do(a, "MSET k old l old")
+	r := a.Do(words("MGET k l"))
+	do(b, "MSET k new l new")
+	do(b, "APPEND k newer")
+	if got := show(r); got != "[$old $old]" {
+		t.Error(got)
+	}
+	// The replies of EXEC are those of their moment.
+	expect(t, a, [2]string{"MULTI", "OK"}, [2]string{"GET k", "QUEUED"}, [2]string{"APPEND k est", "QUEUED"}, [2]string{"GET k", "QUEUED"},
+		[2]string{"INCRBYFLOAT n 1", "QUEUED"}, [2]string{"INCRBYFLOAT n 1", "QUEUED"}, [2]string{"MGET k k", "QUEUED"}, [2]string{"MGET l n", "QUEUED"},
+		[2]string{"EXEC", "[$newnewer :11 $newnewerest $1 $2 [$newnewerest $newnewerest] [$new $2]]"})
+}
+
+// Arguments may be overwritten as soon as Do returns, also those of a queued command.
+func TestArgumentsAreCopied(t *testing.T) {
+	s := NewSession(open(t, engine.Options{}), Options{})
+	do(s, "MULTI")
+	args := words("SET k value")
+	s.Do(args)
+	copy(args[1], "x")
+	copy(args[2], "xxxxx")
+	expect(t, s, [2]string{"EXEC", "[OK]"}, [2]string{"GET k", "$value"})
+	args = words("WATCH k")
+	s.Do(args)
+	copy(args[1], "x")
+	expect(t, s, [2]string{"SET k w", "OK"}, [2]string{"MULTI", "OK"}, [2]string{"PING", "QUEUED"}, [2]string{"EXEC", "nil array"})
+}
+
+func TestGroup(t *testing.T) {
+	db := open(t, engine.Options{})
+	s := NewSession(db, Options{})
+	s.Begin()
+	expect(t, s, [2]string{"GET k", "nil"}, [2]string{"SIZE", ":0"})
+	if db.Exists() {
+		t.Error("reading has made a database")
+	}
+	expect(t, s, [2]string{"SET k v", "OK"}, [2]string{"GET k", "$v"}, [2]string{"SET k v EX x", errNotInteger.Error()}, [2]string{"FSYNC", "OK"}, [2]string{"INCR n", ":1"})
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+	if !db.Exists() {
+		t.Error("writing has made no database")
+	}
+	expect(t, NewSession(db, Options{}), [2]string{"GET k", "$v"}, [2]string{"GET n", "$1"})
+	// Readers do not wait for each other.
+	s.Begin()
+	expect(t, s, [2]string{"GET k", "$v"})
+	expect(t, NewSession(db, Options{}), [2]string{"GET k", "$v"})
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAtomic(t *testing.T) {
+	db := open(t, engine.Options{})
+	s := NewSession(db, Options{})
+	begin := func() {
+		t.Helper()
+		if err := s.BeginAtomic(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin()
+	expect(t, s, [2]string{"GET a", "nil"})
+	if err := s.Commit(); err != nil || db.Exists() {
+		t.Error("a run that only reads has made a database:", err)
+	}
+
+	begin()
+	expect(t, s, [2]string{"SET a 1", "OK"}, [2]string{"MULTI", "OK"}, [2]string{"INCR a", "QUEUED"}, [2]string{"EXEC", "[:2]"},
+		[2]string{"FSYNC", "ERR FSYNC is not allowed in an atomic run"}, [2]string{"WATCH a", "OK"}, [2]string{"MULTI", "OK"})
+	s.Begin() // groups within change nothing
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+	s.Rollback()
+	if s.InMulti() || s.Watching() {
+		t.Error("a queue or watched keys outlive the rollback")
+	}
+	expect(t, s, [2]string{"EXISTS a", ":0"})
+
+	begin()
+	expect(t, s, [2]string{"SET a 1", "OK"}, [2]string{"INCR a", ":2"}, [2]string{"SLEEP 0", "OK"}, [2]string{"INCR a", ":3"})
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, NewSession(db, Options{}), [2]string{"GET a", "$3"})
+
+	begin()
+	expect(t, s, [2]string{"INCR a", ":4"}, [2]string{"FLUSHALL", "OK"}, [2]string{"SIZE", ":0"})
+	s.Rollback()
+	expect(t, s, [2]string{"GET a", "$3"}, [2]string{"SIZE", ":1"})
+}
+
+func TestReadOnly(t *testing.T) {
+	db := open(t, engine.Options{})
+	do(NewSession(db, Options{}), "SET k v")
+	s := NewSession(db, Options{ReadOnly: true})
+	refused := errReadOnly.Error()
+	expect(t, s, [2]string{"GET k", "$v"}, [2]string{"SET k w", refused}, [2]string{"CLEAR", refused}, [2]string{"GET k", "$v"},
+		[2]string{"MULTI", "OK"}, [2]string{"GET k", "QUEUED"}, [2]string{"EXEC", "[$v]"},
+		[2]string{"MULTI", "OK"}, [2]string{"SET k w", refused}, [2]string{"EXEC", errExecAbort.Error()}, [2]string{"GET k", "$v"})
+	if err := s.BeginAtomic(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, s, [2]string{"GET k", "$v"})
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A command that fails in the middle leaves nothing of what it did, and what came
+// before it in the group stays.
+func TestFailureLeavesNoTrace(t *testing.T) {
+	s := NewSession(open(t, engine.Options{}), Options{})
+	tooLong := make([]byte, engine.MaxKey+1)
+	mset := [][]byte{[]byte("MSET"), []byte("a"), []byte("2"), tooLong, []byte("2")}
+	do(s, "SET a 1")
+	want := errTooLarge.Error()
+	if got := show(s.Do(mset)); got != want {
+		t.Error(got)
+	}
+	expect(t, s, [2]string{"GET a", "$1"})
+
+	s.Begin()
+	do(s, "SET b 1")
+	if got := show(s.Do(mset)); got != want {
+		t.Error(got)
+	}
+	do(s, "SET c 1")
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, s, [2]string{"MGET a b c", "[$1 $1 $1]"})
+
+	do(s, "MULTI")
+	do(s, "SET b 2")
+	s.Do(mset)
+	do(s, "SET c 2")
+	expect(t, s, [2]string{"EXEC", "[OK " + want + " OK]"}, [2]string{"MGET a b c", "[$1 $2 $2]"})
+
+	r := s.Do([][]byte{[]byte("RENAME"), []byte("a"), tooLong})
+	if got := show(r); got != want {
+		t.Error(got)
+	}
+	expect(t, s, [2]string{"GET a", "$1"})
+}
+
+// SLEEP lets go of the transaction of its group, so that others can go on, and
+// Interrupt ends it.
+func TestSleep(t *testing.T) {
+	db := open(t, engine.Options{})
+	s := NewSession(db, Options{})
+	done := make(chan string)
+	go func() {
+		s.Begin()
+		do(s, "SET k v")
+		done <- "asleep soon"
+		done <- do(s, "SLEEP 1e9")
+		done <- do(s, "SET k w")
+		if err := s.End(); err != nil {
+			t.Error(err)
+		}
+		close(done)
+	}()
+	<-done
+	other := NewSession(db, Options{})
+	expect(t, other, [2]string{"APPEND k x", ":2"}) // would wait for ever if the group held the database
+	s.Interrupt()
+	if got := <-done; got != errInterrupted.Error() {
+		t.Error(got)
+	}
+	if got := <-done; got != "OK" {
+		t.Error(got)
+	}
+	<-done
+}
+
+func TestSleepTakesItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Session{interrupt: make(chan struct{}, 1)}
+		start := time.Now()
+		r, err := sleep(s, words("SLEEP 1.25"))
+		if got := time.Since(start); got != 1250*time.Millisecond || err != nil || show(r) != "OK" {
+			t.Errorf("slept %v: %v, %v", got, r, err)
+		}
+	})
+}
+
+func TestInterruptKeys(t *testing.T) {
+	s := NewSession(open(t, engine.Options{}), Options{})
+	s.Begin()
+	for i := range 3000 {
+		do(s, "SET key:"+strconv.Itoa(i)+" v")
+	}
+	if err := s.End(); err != nil {
+		t.Fatal(err)
+	}
+	s.Interrupt()
+	s.Interrupt()
+	expect(t, s, [2]string{"KEYS key:*", errInterrupted.Error()}, [2]string{"KEYS key:2999", "[$key:2999]"})
+	s.Interrupt()
+	s.ClearInterrupt()
+	s.ClearInterrupt()
+	if r := s.Do(words("KEYS *")); len(r.Elems) != 3000 {
+		t.Error(show(r))
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errSyntax, "ERR syntax error"},
+		{engine.ErrFull, "ERR no space left on the device: the command had no effect"},
+		{fmt.Errorf("append: %w", engine.ErrFull), "ERR no space left on the device: the command had no effect"},
+		{engine.ErrMaxSize, "OOM command not allowed when used memory > 'maxmemory'."},
+		{engine.ErrTooLarge, "ERR key over 1 MiB or value over 512 MiB"},
+		{engine.ErrReadOnly, "READONLY You can't write against a database that is opened read-only."},
+		{fmt.Errorf("%w: log.7 at 42", engine.ErrCorrupt), "CORRUPT database is damaged: log.7 at 42"},
+		{fmt.Errorf("%w: fsync: EIO", engine.ErrFailed), "ERR the database has failed and accepts nothing more: a write to disk failed (database has failed: fsync: EIO)"},
+		{errors.New("surprise"), "ERR surprise"},
+	} {
+		if got := errorReply(c.err); string(got.Str) != c.want || !got.IsError() {
+			t.Errorf("%v: %q", c.err, got.Str)
+		}
+	}
+}
+
+// TestAllocations: the hot path allocates nothing.
+func TestAllocations(t *testing.T) {
+	s := NewSession(open(t, engine.Options{}), Options{})
+	do(s, "SET counter 1000000")
+	for _, line := range []string{"GET key:1", "GET missing", "SET key:1 value:1", "INCR counter", "EXISTS key:1 missing", "DEL missing", "TTL key:1",
+		"MGET key:1 missing", "SET key:1 value:1 NX", "EXPIRE key:1 100", "APPEND missing:2 x", "PING", "SIZE"} {
+		args := words(line)
+		s.Begin()
+		s.Do(args)
+		n := testing.AllocsPerRun(200, func() { s.Do(args) })
+		if err := s.End(); err != nil {
+			t.Fatal(err)
+		}
+		if n >= 1 { // the engine may grow its tables now and then
+			t.Errorf("%s allocates %v times", line, n)
+		}
+	}
+}
+
+// FuzzSession: no input makes a session panic or answer what cannot be shown.
+func FuzzSession(f *testing.F) {
+	for _, pattern := range []string{"testdata/valkey/*.txt", "testdata/nubdb/*.txt"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(script)
+		}
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		db, err := engine.Open(":memory:", engine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		s := NewSession(db, Options{})
+		r := wire.NewReader(bytes.NewReader(script), wire.BatchGrammar)
+		for {
+			c, err := r.Next()
+			if err != nil {
+				break // what follows a syntax error is the wire package's matter
+			}
+			if is(c.Args[0], "SLEEP") || is(c.Args[0], "SETRANGE") && len(c.Args) > 2 && len(c.Args[2]) > 6 {
+				continue // takes long, or much memory
+			}
+			reply := s.Do(c.Args)
+			if len(wire.AppendRESP2(nil, &reply)) == 0 {
+				t.Errorf("%s: no reply", quoteArgs(c.Args))
+			}
+		}
+	})
 }

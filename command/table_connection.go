@@ -8,6 +8,7 @@ var connectionTable = []Spec{
 		Arity:   -1,
 		Args:    []Arg{{Name: "message", Optional: true}},
 		Example: `PING`,
+		check:   atMostOne,
 		run:     ping,
 	},
 	{
@@ -26,6 +27,7 @@ var connectionTable = []Spec{
 		Arity:   2,
 		Args:    []Arg{{Name: "index", Type: Integer}},
 		Example: `SELECT 0`,
+		check:   checkSelect,
 		run:     selectDatabase,
 	},
 	{

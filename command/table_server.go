@@ -45,6 +45,7 @@ var serverTable = []Spec{
 		Args:    []Arg{{Name: "command | @group", Optional: true}},
 		Example: `HELP SET`,
 		Travel:  Local,
+		check:   atMostOne,
 		run:     help,
 	},
 	{

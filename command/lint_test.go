@@ -1,0 +1,111 @@
+package command
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/nubdb/nubdb/engine"
+)
+
+func TestCheck(t *testing.T) {
+	for line, want := range map[string]string{
+		"get k":                      "",
+		"GET":                        "ERR wrong number of arguments for 'get' command",
+		"delete":                     "ERR wrong number of arguments for 'delete' command",
+		"GTE k":                      "ERR unknown command 'GTE', with args beginning with: 'k' ",
+		"SET k v 60 NX":              "",
+		"SET k v 0":                  "ERR invalid expire time in 'set' command",
+		"SET k v soon":               "ERR syntax error",
+		"SET k v EX abc":             "ERR value is not an integer or out of range",
+		"SET k v EX 0 GET":           "ERR invalid expire time in 'set' command",
+		"GETEX k EX -1":              "ERR invalid expire time in 'getex' command",
+		"GETEX k NX":                 "ERR syntax error",
+		"SETEX k 0 v":                "ERR invalid expire time in 'setex' command",
+		"PSETEX k x v":               "ERR value is not an integer or out of range",
+		"PSETEX k 1e3 v":             "ERR value is not an integer or out of range",
+		"MSET a 1 b":                 "ERR wrong number of arguments for 'mset' command",
+		"INCRBY k x":                 "ERR value is not an integer or out of range",
+		"INCRBYFLOAT k x":            "ERR value is not a valid float",
+		"GETRANGE k 0 x":             "ERR value is not an integer or out of range",
+		"SETRANGE k -1 v":            "ERR offset is out of range",
+		"EXPIRE k 10 GT LT":          "ERR GT and LT options at the same time are not compatible",
+		"EXPIRE k x":                 "ERR value is not an integer or out of range",
+		"EXPIREAT k 99999999999 FOO": "ERR Unsupported option FOO",
+		"CAS k a b 0":                "ERR invalid expire time in 'cas' command",
+		"CAS k a b":                  "",
+		"FLUSHALL now":               "ERR syntax error",
+		"PING a b":                   "ERR wrong number of arguments for 'ping' command",
+		"SELECT x":                   "ERR value is not an integer or out of range",
+		"SELECT 1":                   "ERR DB index is out of range: there is one database, number 0",
+		"SLEEP -1":                   "ERR timeout is negative",
+		"SLEEP x":                    "ERR value is not a valid float",
+		"HELP SET":                   "",
+		"FSYNC":                      "",
+		"":                           "",
+	} {
+		got := ""
+		if r := Check(words(line)); r != nil {
+			got = string(r.Str)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestCheckAtomic(t *testing.T) {
+	for line, want := range map[string]string{
+		"SET k v":  "",
+		"SLEEP 1":  "",
+		"MULTI":    "",
+		"QUIT":     "",
+		"fsync":    "ERR FSYNC is not allowed in an atomic run",
+		"VERIFY":   "ERR VERIFY is not allowed in an atomic run",
+		"STATS":    "ERR STATS is not allowed in an atomic run",
+		"FSYNC x":  "ERR wrong number of arguments for 'fsync' command",
+		"BACKUP x": "ERR unknown command 'BACKUP', with args beginning with: 'x' ",
+		"":         "",
+	} {
+		got := ""
+		if r := CheckAtomic(words(line)); r != nil {
+			got = string(r.Str)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestCheckAgrees runs random commands: one that Check refuses answers that very
+// error, and one that it lets pass never answers an error of its kind.
+func TestCheckAgrees(t *testing.T) {
+	g := &generator{Rand: rand.New(rand.NewPCG(1, 2))}
+	s := NewSession(open(t, engine.Options{}), Options{})
+	for range 20_000 {
+		// Every key has a value that suits all commands.
+		do(s, "MSET a 1 b 1 c 1 d 1 e 1 f 1 ab 1 abc 1")
+		do(s, `SET "" 1`)
+		s.Do([][]byte{[]byte("SET"), []byte("\x00\xff\r\n"), []byte("1")})
+		args := g.command(s, 0)
+		if args == nil || Lookup(args[0]) != nil && Lookup(args[0]).Group == Transactions {
+			continue
+		}
+		check, reply := Check(args), s.Do(args)
+		switch {
+		case check != nil && string(check.Str) != string(reply.Str):
+			t.Fatalf("%s: Check says %q, Do %q", quoteArgs(args), check.Str, reply.Str)
+		case check == nil && reply.IsError() && aboutSyntax(string(reply.Str)):
+			t.Fatalf("%s: Check says nothing, Do %q", quoteArgs(args), reply.Str)
+		}
+	}
+}
+
+func aboutSyntax(text string) bool {
+	for _, part := range []string{"syntax", "number of arguments", "unknown command", "Unsupported", "not an integer", "not a valid float"} {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
