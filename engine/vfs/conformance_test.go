@@ -437,7 +437,7 @@ func TestFileModel(t *testing.T) {
 }
 
 func checkFileModel(t *rapid.T, fsys FS, name string) {
-	const chunk, chunks = 64 << 10, 3
+	const chunk, chunks = 16 << 10, 3
 	f, err := fsys.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	must(t, err)
 	defer f.Close()

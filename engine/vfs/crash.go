@@ -335,6 +335,11 @@ func (f *crashFile) ReadAt(p []byte, off int64) (int, error) {
 	return f.memFile.ReadAt(p, off)
 }
 
+func (f *crashFile) Size() (int64, error) {
+	f.c.live()
+	return f.memFile.Size()
+}
+
 func (f *crashFile) WriteAt(p []byte, off int64) (n int, err error) {
 	err = f.c.operate(func(part float64) error {
 		if err := f.check("write", true, off, int64(len(p))); err != nil {

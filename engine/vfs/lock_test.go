@@ -1,0 +1,241 @@
+package vfs
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const soon = time.Minute // a safety net, never waited for
+
+func TestLock(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		lock := func(shared bool) io.Closer {
+			t.Helper()
+			l, err := fsys.Lock(name, shared, 0)
+			must(t, err)
+			return l
+		}
+		refused := func(shared bool, wait time.Duration) {
+			t.Helper()
+			_, err := fsys.Lock(name, shared, wait)
+			wantErr(t, err, ErrLocked)
+		}
+		l := lock(false)
+		refused(false, 0)
+		refused(true, time.Millisecond)
+		must(t, l.Close())
+
+		a, b := lock(true), lock(true)
+		refused(false, time.Millisecond)
+		must(t, a.Close())
+		refused(false, 0)
+		must(t, b.Close())
+
+		must(t, lock(false).Close())
+		if _, err := fsys.OpenFile(name, os.O_RDONLY); err != nil {
+			t.Errorf("the lock file is gone: %v", err)
+		}
+		if _, err := fsys.Lock(filepath.Join(dir, "no", "LOCK"), false, soon); err == nil {
+			t.Error("locked in a directory that is not there")
+		}
+	})
+}
+
+// awaitWaiters returns when n wait for the lock of a file.
+func awaitWaiters(t *testing.T, fsys FS, name string, n int) {
+	t.Helper()
+	f, err := fsys.OpenFile(name, os.O_RDONLY)
+	must(t, err)
+	defer f.Close()
+	id, err := f.Identity()
+	must(t, err)
+	if fsys == OS && runtime.GOOS != "linux" {
+		t.Skip("only Linux tells who waits")
+	}
+	deadline := time.Now().Add(soon)
+	for waiting(t, f, id[1]) != n {
+		if runtime.Gosched(); time.Now().After(deadline) {
+			t.Fatalf("%d wait for the lock, want %d", waiting(t, f, id[1]), n)
+		}
+	}
+}
+
+func waiting(t *testing.T, f File, inode uint64) int {
+	switch f := f.(type) {
+	case *faultFile:
+		return waiting(t, f.File, inode)
+	case *crashFile:
+		return waiting(t, f.memFile, inode)
+	case *memFile:
+		f.node.lock.mu.Lock()
+		defer f.node.lock.mu.Unlock()
+		return len(f.node.lock.waiters)
+	}
+	locks, err := os.ReadFile("/proc/locks")
+	must(t, err)
+	n := 0
+	for line := range strings.Lines(string(locks)) {
+		if strings.Contains(line, "-> FLOCK") && strings.Contains(line, fmt.Sprintf(":%d ", inode)) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestLockWaits(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		l, err := fsys.Lock(name, false, 0)
+		must(t, err)
+		const waiters = 3
+		done := make(chan error)
+		for range waiters {
+			go func() {
+				l, err := fsys.Lock(name, false, soon)
+				done <- err
+				if err == nil {
+					l.Close()
+				}
+			}()
+		}
+		awaitWaiters(t, fsys, name, waiters)
+		// One that gives up must not come to hold the lock later.
+		_, err = fsys.Lock(name, false, time.Millisecond)
+		wantErr(t, err, ErrLocked)
+		select {
+		case err := <-done:
+			t.Fatalf("two hold the lock, or one gave up: %v", err)
+		default:
+		}
+		must(t, l.Close())
+		for range waiters {
+			must(t, <-done)
+		}
+		l, err = fsys.Lock(name, false, soon)
+		must(t, err)
+		must(t, l.Close())
+	})
+}
+
+// TestLockOfReplacedFile waits for the lock of a file that is replaced meanwhile:
+// the lock must be that of the new file, which another may hold.
+func TestLockOfReplacedFile(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		old, err := fsys.Lock(name, false, 0)
+		must(t, err)
+		waiter := make(chan error)
+		go func() {
+			l, err := fsys.Lock(name, false, soon)
+			waiter <- err
+			if err == nil {
+				l.Close()
+			}
+		}()
+		awaitWaiters(t, fsys, name, 1)
+		must(t, fsys.Remove(name))
+		l, err := fsys.Lock(name, false, 0)
+		must(t, err)
+		must(t, old.Close())
+		awaitWaiters(t, fsys, name, 1) // it has moved on to the new file
+		must(t, l.Close())
+		must(t, <-waiter)
+	})
+}
+
+func TestMemLockOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := NewMem()
+		l, err := fsys.Lock("LOCK", false, 0)
+		must(t, err)
+		served := make(chan string, 5)
+		for i := range 5 {
+			go func() {
+				shared := i == 2 || i == 3
+				l, err := fsys.Lock("LOCK", shared, time.Duration(i+1)*time.Second)
+				if err != nil {
+					served <- fmt.Sprint(i, " gave up")
+					return
+				}
+				served <- fmt.Sprint(i)
+				if shared {
+					time.Sleep(time.Second) // together with the other one
+				}
+				l.Close()
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(2500 * time.Millisecond) // the first two give up
+		start := time.Now()
+		must(t, l.Close())
+		var order []string
+		for range 5 {
+			order = append(order, <-served)
+		}
+		slices.Sort(order[2:4])
+		if want := []string{"0 gave up", "1 gave up", "2", "3", "4"}; !slices.Equal(order, want) {
+			t.Errorf("served in the order %q, want %q", order, want)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the last was served after %v, want the second of those that share", took)
+		}
+	})
+}
+
+// TestLockHelper is no test but the second process of TestLockOfProcess: it holds
+// the lock until its input ends.
+func TestLockHelper(t *testing.T) {
+	name := os.Getenv("VFS_TEST_LOCK")
+	if name == "" {
+		t.Skip("runs in a process of its own")
+	}
+	if _, err := OS.Lock(name, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("locked")
+	io.Copy(io.Discard, os.Stdin)
+}
+
+func TestLockOfProcess(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "LOCK")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHelper$")
+	cmd.Env = append(os.Environ(), "VFS_TEST_LOCK="+name)
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "locked\n" {
+		t.Fatalf("helper says %q", line)
+	}
+	for _, wait := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond} {
+		_, err = OS.Lock(name, true, wait)
+		wantErr(t, err, ErrLocked)
+	}
+	got := make(chan error)
+	for range 2 {
+		go func() {
+			l, err := OS.Lock(name, false, soon)
+			if err == nil {
+				err = l.Close()
+			}
+			got <- err
+		}()
+	}
+	must(t, cmd.Process.Kill()) // the kernel drops the lock
+	cmd.Wait()
+	must(t, <-got)
+	must(t, <-got)
+}
