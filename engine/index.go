@@ -51,6 +51,7 @@ const (
 	indexName    = "INDEX"
 	pageSize     = 4096
 	slotsPerLine = 8
+	lineSize     = slotsPerLine * 8
 	linesPerPage = 64
 	slotsPerPage = slotsPerLine * linesPerPage
 	dirPerPage   = pageSize / 8
@@ -124,18 +125,23 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 		return 0, err
 	}
 	tag := tagOf(hash)
-	for _, line := range lines(hash) {
-		for i := line * slotsPerLine; i < (line+1)*slotsPerLine; i++ {
-			s := m.Load64(off + i*8)
-			if !intact(s, place(page, i)) {
-				return 0, indexDamage(page, errSlot)
-			}
+	both := lines(hash)
+	for _, line := range both {
+		for _, s := range m.Words(off+line*lineSize, slotsPerLine) {
 			if slotTag(s) != tag || isEmpty(s) {
 				continue
 			}
 			addr := slotAddr(s, x.logStart)
 			if same, err := is(addr); same || err != nil {
 				return addr, err
+			}
+		}
+	}
+	// What is found is verified by its record. That nothing is there must be verified here.
+	for _, line := range both {
+		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
+			if !intact(s, place(page, line*slotsPerLine+i)) {
+				return 0, indexDamage(page, errSlot)
 			}
 		}
 	}
@@ -187,9 +193,10 @@ func (x *index) replace(hash, old, with uint64) error {
 	}
 	was := makeSlot(hash, old)
 	for _, line := range lines(hash) {
-		for i := line * slotsPerLine; i < (line+1)*slotsPerLine; i++ {
-			if s := m.Load64(off + i*8); s&slotMask == was && intact(s, place(page, i)) {
-				m.Store64(off+i*8, sealed(with, place(page, i)))
+		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
+			at := line*slotsPerLine + i
+			if s&slotMask == was && intact(s, place(page, at)) {
+				m.Store64(off+at*8, sealed(with, place(page, at)))
 				return nil
 			}
 		}
@@ -203,27 +210,24 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	best, most := -1, 0
+	best, most := 0, 0
 	for _, line := range lines(hash) {
-		empty, at := 0, -1
-		for i := line * slotsPerLine; i < (line+1)*slotsPerLine; i++ {
-			s := m.Load64(off + i*8)
-			if !intact(s, place(page, i)) {
-				return false, indexDamage(page, errSlot)
-			}
+		empty, at := 0, 0
+		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
 			if isEmpty(s) {
 				empty++
-				if at < 0 {
-					at = i
-				}
+				at = line*slotsPerLine + i
 			}
 		}
 		if empty > most {
 			best, most = at, empty
 		}
 	}
-	if best < 0 {
+	if most == 0 {
 		return false, nil
+	}
+	if !intact(m.Load64(off+best*8), place(page, best)) {
+		return false, indexDamage(page, errSlot)
 	}
 	m.Store64(off+best*8, sealed(slot, place(page, best)))
 	return true, nil

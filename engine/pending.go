@@ -1,5 +1,7 @@
 package engine
 
+import "math/bits"
+
 // A layer holds, in memory, the index entries of records that are not yet known
 // to be on stable storage; only when they are does an entry enter the mapped index
 // (index.go). So the index never points at a record that a power cut can take
@@ -8,7 +10,11 @@ package engine
 // A database has one layer that takes new entries and, while an fdatasync is under
 // way, those that wait for it. Reads ask the newest first, then the index.
 type layer struct {
-	table []entry // open addressing, length a power of two, at most half full
+	// table is an open hash table, at most half full. A place in it comes from the top
+	// bits of the hash, as the index's page does: moved to the index in the order of the
+	// table, entries of one page follow each other.
+	table []entry
+	shift uint // 64 - log2(len(table))
 	used  int
 	// cleared is the address of the CLEAR that the layer begins with, if it does: then
 	// nothing below it counts.
@@ -40,7 +46,7 @@ func (l *layer) find(hash uint64, is func(addr uint64) (bool, error)) (*entry, e
 		return nil, nil
 	}
 	mask := uint64(len(l.table) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
+	for i := hash >> l.shift; ; i = (i + 1) & mask {
 		e := &l.table[i]
 		if e.addr == 0 {
 			return nil, nil
@@ -65,7 +71,7 @@ func (l *layer) insert(e entry) {
 
 func (l *layer) place(e entry) {
 	mask := uint64(len(l.table) - 1)
-	i := e.hash & mask
+	i := e.hash >> l.shift
 	for l.table[i].addr != 0 {
 		i = (i + 1) & mask
 	}
@@ -75,6 +81,7 @@ func (l *layer) place(e entry) {
 func (l *layer) grow() {
 	old := l.table
 	l.table = make([]entry, max(minLayer, 2*len(old)))
+	l.shift = uint(bits.LeadingZeros64(uint64(len(l.table))) + 1)
 	for _, e := range old {
 		if e.addr != 0 {
 			l.place(e)
@@ -86,7 +93,7 @@ func (l *layer) grow() {
 // means that there was none.
 func (l *layer) revert(hash, addr, before uint64) {
 	mask := uint64(len(l.table) - 1)
-	for i := hash & mask; l.table[i].addr != 0; i = (i + 1) & mask {
+	for i := hash >> l.shift; l.table[i].addr != 0; i = (i + 1) & mask {
 		if e := &l.table[i]; e.hash == hash && e.addr == addr {
 			if before == 0 {
 				before = gone // the place stays taken: others may have been put behind it

@@ -91,6 +91,13 @@ func (m *Mapping) Load64(off int) uint64 {
 	return binary.LittleEndian.Uint64(m.Data[off : off+8])
 }
 
+// Words is n little-endian words from off, a multiple of 8, on, to be read only. (All
+// systems that this package is for are little-endian.)
+func (m *Mapping) Words(off, n int) []uint64 {
+	b := m.Data[off : off+n*8]
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), n)
+}
+
 // Store64 writes a little-endian word at off, a multiple of 8, in one store: a
 // dying process leaves the old word or the new one.
 func (m *Mapping) Store64(off int, v uint64) { // small enough to be inlined, barely
