@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// The buffer starts with firstBuffer bytes and doubles when a command does not
+// The buffer starts with firstBuffer bytes (tests set less) and doubles when a command does not
 // fit. One that grew beyond keepBuffer is dropped once it is used up, so that a
 // single huge value does not cost memory for the rest of a long input.
 const (
@@ -47,7 +47,7 @@ func (r *Reader) makeRoom() {
 	case len(rest) == 0 && cap(r.buf) > 0 && cap(r.buf) <= keepBuffer:
 		r.buf = r.buf[:0]
 	case len(rest) == 0:
-		r.buf = make([]byte, 0, firstBuffer)
+		r.buf = make([]byte, 0, r.firstBuffer)
 	case len(r.buf) < cap(r.buf):
 		return
 	case len(rest) <= cap(r.buf)/2:

@@ -6,7 +6,7 @@ import (
 )
 
 // AppendDouble appends f as Valkey 8.1 writes doubles: inf, -inf, nan, whole
-// numbers below 2^52 without a point, and otherwise the fewest digits that read
+// numbers up to 2^62 as integers, and otherwise the fewest digits that read
 // back equal, as its fpconv lays them out.
 func AppendDouble(dst []byte, f float64) []byte {
 	switch {
@@ -17,7 +17,7 @@ func AppendDouble(dst []byte, f float64) []byte {
 			dst = append(dst, '-')
 		}
 		return append(dst, "inf"...)
-	case f == math.Trunc(f) && math.Abs(f) < 1<<52:
+	case f == math.Trunc(f) && math.Abs(f) <= 1<<62:
 		return strconv.AppendFloat(dst, f, 'f', 0, 64)
 	}
 	var buf [32]byte

@@ -23,7 +23,7 @@ type heredocs struct {
 }
 
 func (h *heredocs) reset() {
-	h.tags, h.words = h.tags[:0], h.words[:0]
+	h.tags, h.words, h.cut = h.tags[:0], h.words[:0], false
 }
 
 func (h *heredocs) open() bool { return len(h.tags) > 0 }
@@ -147,7 +147,6 @@ func (r *Reader) giveUpHeredocs(text string) outcome {
 	h := &r.heredocs
 	r.fail(fault{r.words[h.words[0]].from, text}, false)
 	r.consume(h.at, h.lines)
-	h.cut = false
 	r.mode = skipHeredocs
 	return found
 }

@@ -95,6 +95,7 @@ func TestCommandsReadBackEqual(t *testing.T) {
 			input = writers[how](input, args)
 		}
 		r := NewReader(&chunks{t, input}, BatchGrammar)
+		r.firstBuffer = 8
 		for _, want := range commands {
 			got, err := r.Next()
 			if err != nil {

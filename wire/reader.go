@@ -123,11 +123,13 @@ type Reader struct {
 	commands [2]Command // used in turn: Ready reads ahead while the last one is still in use
 	turn     int
 	offset   int64
+
+	firstBuffer int
 }
 
 // NewReader returns a Reader of the commands in r.
 func NewReader(r io.Reader, g Grammar) *Reader {
-	return &Reader{Limits: DefaultLimits(), src: r, grammar: g, line: 1}
+	return &Reader{Limits: DefaultLimits(), src: r, grammar: g, line: 1, firstBuffer: firstBuffer}
 }
 
 // Next returns the next command. Other results:
@@ -204,7 +206,7 @@ func (r *Reader) step() outcome {
 // skipBOM skips a UTF-8 byte order mark, which Windows programs write.
 func (r *Reader) skipBOM() outcome {
 	b := r.buf[r.pos:]
-	if len(b) < len(byteOrderMark) && r.srcErr == nil && string(b) == byteOrderMark[:len(b)] {
+	if len(b) < len(byteOrderMark) && r.srcErr != io.EOF && string(b) == byteOrderMark[:len(b)] {
 		return starved
 	}
 	if bytes.HasPrefix(b, []byte(byteOrderMark)) {

@@ -23,6 +23,7 @@ func readAll(t testing.TB, src io.Reader, g Grammar, limits ...Limits) []string 
 	t.Helper()
 	counted := &countingReader{src: src}
 	r := NewReader(counted, g)
+	r.firstBuffer = 8 // so that it moves and grows all the time
 	if len(limits) > 0 {
 		r.Limits = limits[0]
 	}
@@ -224,6 +225,7 @@ func TestReaderLimits(t *testing.T) {
 		want     []string
 	}{
 		{"argument as long as allowed", "GET 12345678\n", []string{`1:1 "GET" "12345678"`}},
+		{"argument as long as allowed, CR LF", "GET 12345678\r\n", []string{`1:1 "GET" "12345678"`}},
 		{"argument too long", "GET 123456789\nGET k\n", []string{`1:5: argument is too long`, `2:1 "GET" "k"`}},
 		{"argument far too long", "GET " + long + "\nGET k\n", []string{`1:5: argument is too long`, `2:1 "GET" "k"`}},
 		{"quoted argument too long", "GET \"" + long + "\"\nGET k\n", []string{`1:5: argument is too long`, `2:1 "GET" "k"`}},
@@ -329,12 +331,13 @@ func TestReaderGivesLargeBuffersBack(t *testing.T) {
 // A source's error comes behind the commands before it; then reading goes on
 // where it was, which is how a deadline interrupts a wait.
 func TestReaderSourceErrors(t *testing.T) {
-	src := &script{steps: []any{"SET a 1\nSET b", os.ErrDeadlineExceeded, " 2\nSET c <<E\nx", os.ErrDeadlineExceeded, "\nE\n*1\r\n$4", os.ErrDeadlineExceeded, "\r\nPING\r\n"}}
+	src := &script{steps: []any{"\xef\xbb", os.ErrDeadlineExceeded, "\xbfSET a 1\nSET b", os.ErrDeadlineExceeded, " 2\nSET c <<E\nx", os.ErrDeadlineExceeded, "\nE\n*", os.ErrDeadlineExceeded, "1\r\n$4", os.ErrDeadlineExceeded, "\r\nPING\r\n"}}
 	got := readAll(t, src, BatchGrammar)
 	want := []string{
+		"i/o timeout",
 		`1:1 "SET" "a" "1"`, "i/o timeout",
 		`2:1 "SET" "b" "2"`, "i/o timeout",
-		`3:1 "SET" "c" "x"`, "i/o timeout",
+		`3:1 "SET" "c" "x"`, "i/o timeout", "i/o timeout",
 		`6:1 "PING"`,
 	}
 	if !slices.Equal(got, want) {

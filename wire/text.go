@@ -3,7 +3,30 @@ package wire
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 )
+
+// The grammar of the input. LF ends a line, and a CR before it is part of that
+// end; the last line needs none. All other bytes stand for themselves.
+//
+//	input    = [BOM] *( blankline / comment / text / array / request )
+//	comment  = *blank "#" bytes LF
+//	text     = *blank word *( 1*blank word ) *blank LF *body
+//	array    = *blank "[" ... "]" LF             a JSON array, see jsonline.go
+//	request  = "*" digit ...                     a RESP request, see request.go
+//	blank    = SPACE / TAB
+//
+//	word     = double / single / heredoc / bare
+//	double   = DQUOTE *( escape / byte but DQUOTE, backslash, LF ) DQUOTE
+//	escape   = "\" ( "n" / "r" / "t" / "b" / "a" / "x" 2hexdigit / byte )    an unknown one is that byte
+//	single   = "'" *( "\'" / byte but "'", LF ) "'"
+//	heredoc  = "<<" tag                          its value is the body, see heredoc.go
+//	bare     = 1*( byte but blank, NUL, LF )     not beginning as one of the others
+//	body     = *line tag LF                      without the last line end before the tag
+//
+// A fault costs its line, and the bodies of the heredocs that opened before it on
+// that line: they are data and must not be run. A heredoc that is never ended
+// costs the rest of the input, for the same reason.
 
 // The text of the faults, for people.
 const (
@@ -30,7 +53,7 @@ func (r *Reader) parseLine() outcome {
 			if r.grammar&RESP == 0 {
 				break
 			}
-			if len(b) == 1 && r.srcErr == nil {
+			if len(b) == 1 && r.srcErr != io.EOF {
 				return starved
 			}
 			if len(b) > 1 && isDigit(b[1]) {
@@ -100,9 +123,7 @@ func (r *Reader) split(line []byte, i int) fault {
 			start++
 			end, i = singleQuoted(line, start)
 		default:
-			for i < len(line) && wordBytes[line[i]] {
-				i++
-			}
+			i = bareEnd(line, i)
 			end = i
 		}
 		switch {
@@ -127,13 +148,13 @@ func (r *Reader) split(line []byte, i int) fault {
 	return fault{}
 }
 
-// wordBytes are those that go on a bare word.
-var wordBytes = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c != ' ' && c != '\t' && c != 0
+// bareEnd returns where the bare word ends that line[i] belongs to.
+func bareEnd(line []byte, i int) int {
+	for i < len(line) && (line[i] > ' ' || line[i] != ' ' && line[i] != '\t' && line[i] != 0) {
+		i++
 	}
-	return t
-}()
+	return i
+}
 
 func skipBlanks(line []byte, i int) int {
 	for i < len(line) && (line[i] == ' ' || line[i] == '\t') {
@@ -284,5 +305,5 @@ func (r *Reader) overlong() bool {
 	if i := bytes.LastIndexAny(b[r.run:], separators); i >= 0 {
 		r.run += i + 1
 	}
-	return len(b)-r.run > limit
+	return len(b)-r.run > limit+len("\r") // a CR may turn out to belong to the line end
 }
