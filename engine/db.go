@@ -33,6 +33,7 @@ type DB struct {
 	log    log
 	idx    *index
 	layers []*layer // oldest first; the last takes new entries
+	spare  *layer   // an empty one to be used again
 	c      counters // as of the end of the log
 	exp    *expiries
 

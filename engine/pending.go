@@ -103,3 +103,16 @@ func (l *layer) revert(hash, addr, before uint64) {
 		}
 	}
 }
+
+// maxSpare entries is the largest table that is kept for another layer: 1.5 MiB.
+const maxSpare = 64 << 10
+
+// reset empties the layer for another use; nil if it takes too much memory.
+func (l *layer) reset() *layer {
+	if len(l.table) > maxSpare {
+		return nil
+	}
+	clear(l.table)
+	l.used, l.cleared, l.applied = 0, 0, 0
+	return l
+}

@@ -92,7 +92,7 @@ func (db *DB) beginSync() (*batch, error) {
 	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.valueFiles,
 		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}, layers: len(db.layers)}
 	db.log.dirty, db.log.newFiles, db.valueFiles, db.doomed = nil, false, nil, nil
-	db.layers = append(db.layers, &layer{})
+	db.layers = append(db.layers, db.newLayer())
 	return b, nil
 }
 
@@ -173,6 +173,9 @@ func (db *DB) applySome() (done bool, err error) {
 	}
 	end := min(l.applied+applyPiece, len(l.table))
 	for ; l.applied < end; l.applied++ {
+		if l.applied%touchAhead == 0 {
+			db.idx.touch(l.table[l.applied:min(l.applied+touchAhead, end)])
+		}
 		if err := db.idx.apply(&l.table[l.applied]); err != nil {
 			return false, err
 		}
@@ -181,7 +184,41 @@ func (db *DB) applySome() (done bool, err error) {
 		return false, nil
 	}
 	db.layers = db.layers[1:]
+	db.spare = l.reset()
 	return true, nil
+}
+
+// newLayer returns an empty layer.
+func (db *DB) newLayer() *layer {
+	if l := db.spare; l != nil {
+		db.spare = nil
+		return l
+	}
+	return &layer{}
+}
+
+// touchAhead entries are looked at before they are moved.
+const touchAhead = 32
+
+// touch reads the lines that entries are about to go to. The reads do not wait for each
+// other, as the work on them would, so the processor fetches several at a time.
+func (x *index) touch(entries []entry) {
+	var sum uint64
+	for i := range entries {
+		e := &entries[i]
+		if e.addr == 0 {
+			continue
+		}
+		_, page, err := x.lookup(e.hash)
+		if page == 0 || err != nil {
+			continue
+		}
+		if m, off, err := x.chunk(page); err == nil {
+			both := lines(e.hash)
+			sum += m.Load64(off+both[0]*lineSize) + m.Load64(off+both[1]*lineSize)
+		}
+	}
+	x.touched = sum
 }
 
 // apply makes the index say what an entry says.
