@@ -305,7 +305,15 @@ func TestMappingsShareMemory(t *testing.T) {
 		if got := string(whole.Data[2*chunk-4 : 2*chunk+6]); got != "edgeborder" {
 			t.Errorf("the whole shows %q", got)
 		}
+		_, err = f.WriteAt([]byte("later"), chunk)
+		must(t, err)
 		must(t, whole.Unmap())
+		again, err := f.Map(chunk, chunk, false)
+		must(t, err)
+		if got := string(again.Data[:6]); got != "later\x00" {
+			t.Errorf("the first range, mapped again, shows %q", got)
+		}
+		must(t, again.Unmap())
 	})
 }
 
@@ -417,8 +425,9 @@ func TestIdentity(t *testing.T) {
 
 func TestMachine(t *testing.T) {
 	each(t, func(t *testing.T, fsys FS, dir string) {
-		if fsys.BootID() == "" || fsys.BootID() != fsys.BootID() {
-			t.Errorf("boot id %q", fsys.BootID())
+		boot := fsys.BootID()
+		if again := fsys.BootID(); boot == "" || boot != again {
+			t.Errorf("boot id %q, then %q", boot, again)
 		}
 		if name, err := fsys.Network(dir); name != "" || err != nil {
 			t.Errorf("network file system %q, %v", name, err)

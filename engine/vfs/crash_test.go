@@ -9,9 +9,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // newTwin is a Crash without writeback that holds the file /f, stable, with this data.
@@ -392,6 +393,49 @@ func TestWritebackOfDirectories(t *testing.T) {
 	}
 }
 
+func TestWritebackOfSize(t *testing.T) {
+	seen := map[int]bool{}
+	for seed := range uint64(100) {
+		c := NewCrash(seed, CrashOptions{Writeback: .5})
+		f := write(t, c, "/f", "0")
+		must(t, c.SyncDir("/"))
+		_, err := f.WriteAt([]byte("1"), 1)
+		must(t, err)
+		seen[len(c.PowerLost(0).Bytes("/f"))] = true
+	}
+	if len(seen) != 2 || !seen[0] || !seen[1] {
+		t.Errorf("sizes %v, want those before the last write", seen)
+	}
+}
+
+func TestSyncDirCutShort(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(200) {
+		c := NewCrash(seed, CrashOptions{})
+		must(t, c.Mkdir("/d"))
+		must(t, c.SyncDir("/"))
+		must(t, c.Mkdir("/d/a"))
+		must(t, c.Mkdir("/d/b"))
+		must(t, c.Mkdir("/c")) // in another directory
+		c.CrashAt(c.Ops() + 1)
+		c.Run(func() { c.SyncDir("/d") })
+		after := c.PowerLost(0)
+		root, err := after.ReadDir("/")
+		must(t, err)
+		names, err := after.ReadDir("/d")
+		must(t, err)
+		seen[strings.Join(root, "")+"/"+strings.Join(names, "")] = true
+	}
+	for _, want := range []string{"d/", "d/a", "d/b", "d/ab"} {
+		if !seen[want] {
+			t.Errorf("never left %q", want)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("left %v", seen)
+	}
+}
+
 // TestFailedSync is what Linux does: the second sync succeeds, and the data is lost.
 func TestFailedSync(t *testing.T) {
 	old, now := content4("old "), content4("new ")
@@ -456,10 +500,11 @@ func TestCrashIsRepeatable(t *testing.T) {
 		}
 		return all
 	}
-	if run(1) != run(1) {
+	first := run(1)
+	if again := run(1); first != again {
 		t.Error("the same seed gives another result")
 	}
-	if run(1) == run(2) {
+	if first == run(2) {
 		t.Error("another seed gives the same result")
 	}
 }
@@ -501,29 +546,43 @@ func TestDeadProcess(t *testing.T) {
 	must(t, held.Close())
 }
 
-// TestCrashInOtherGoroutine dies in a goroutine that does not use Run, while the
-// one that does waits for a lock, and while a third waits for nothing.
+// TestCrashInOtherGoroutine dies in one goroutine while others wait for a lock.
 func TestCrashInOtherGoroutine(t *testing.T) {
-	c, f := newTwin(t, 1, "x")
-	var done sync.WaitGroup
-	crashed := c.Run(func() {
-		_, err := c.Lock("/LOCK", false, 0)
-		must(t, err)
-		c.CrashAt(c.Ops() + 3)
-		for range 2 {
-			done.Go(func() {
-				for {
-					f.Datasync()
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		c, f := newTwin(t, 1, "x")
+		start := time.Now()
+		crashed := c.Run(func() {
+			_, err := c.Lock("/LOCK", false, 0)
+			must(t, err)
+			go func() {
+				synctest.Wait() // until the others wait
+				c.CrashAt(c.Ops() + 1)
+				f.Datasync()
+			}()
+			go func() {
+				c.Lock("/LOCK", false, soon)
+				t.Error("still alive")
+			}()
+			c.Lock("/LOCK", false, soon)
+			t.Error("still alive")
+		})
+		if !crashed || time.Since(start) != 0 {
+			t.Errorf("crashed: %v, after %v", crashed, time.Since(start))
 		}
-		c.Lock("/LOCK", false, soon)
-		t.Error("still alive")
 	})
-	if !crashed {
-		t.Error("no crash")
-	}
-	done.Wait()
+}
+
+// TestRunOfBlocked: a function that waits for a dead goroutine is left behind.
+func TestRunOfBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, f := newTwin(t, 1, "x")
+		never := make(chan bool)
+		defer close(never)
+		c.CrashAt(c.Ops() + 1)
+		if !c.Run(func() { go f.Datasync(); <-never }) {
+			t.Error("no crash")
+		}
+	})
 }
 
 func TestRun(t *testing.T) {

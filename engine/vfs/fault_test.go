@@ -157,6 +157,8 @@ func TestQuota(t *testing.T) {
 		{"remove", func() error { return faulty.Remove("/a") }, false, 990, 110},
 		{"use what that freed", func() error { return b.Allocate(0, 1100) }, false, 990, 1100},
 		{"full again", func() error { return b.Allocate(0, 1101) }, true, 990, 1100},
+		{"empty", func() error { _, err := faulty.OpenFile("/b", os.O_RDWR|os.O_TRUNC); return err }, false, 990, 0},
+		{"use what that freed", func() error { return b.Allocate(0, 1100) }, false, 990, 1100},
 		{"rename over it", func() error { write(t, faulty, "/c", "").Close(); return faulty.Rename("/c", "/b") }, false, 990, 1100},
 		{"use what that freed", func() error { return b.Allocate(0, 2200) }, false, 990, 2200},
 	}
@@ -173,6 +175,14 @@ func TestQuota(t *testing.T) {
 	}
 	faulty.SetQuota(-1)
 	must(t, b.Allocate(0, 1<<20))
+}
+
+func TestQuotaCountsNoDirectories(t *testing.T) {
+	faulty, dir := NewFault(OS), t.TempDir()
+	faulty.SetQuota(1)
+	must(t, faulty.Mkdir(dir+"/d"))
+	must(t, faulty.Remove(dir+"/d"))
+	wantErr(t, write(t, faulty, dir+"/f", "").Allocate(0, 2), syscall.ENOSPC)
 }
 
 // TestFaultAboveCrash: what a Fault stops is no operation of the Crash below.

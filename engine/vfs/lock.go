@@ -10,6 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxReplaced bounds the attempts on a file system that numbers a file anew each
+// time it is asked (some in user space do).
+const maxReplaced = 100
+
+var errReplaced = errors.New("file was replaced again and again")
+
 // Lock takes a lock of flock(2): it belongs to the open file, so no other close
 // in this process drops it, and the kernel drops it when the process dies.
 func (osFS) Lock(name string, shared bool, wait time.Duration) (io.Closer, error) {
@@ -18,7 +24,7 @@ func (osFS) Lock(name string, shared bool, wait time.Duration) (io.Closer, error
 		how = unix.LOCK_SH
 	}
 	deadline := time.Now().Add(wait)
-	for {
+	for range maxReplaced {
 		fd, err := openLock(name)
 		if err == nil {
 			err = flock(fd, how, time.Until(deadline))
@@ -33,6 +39,7 @@ func (osFS) Lock(name string, shared bool, wait time.Duration) (io.Closer, error
 		// others lock another file by now: start again with that.
 		unix.Close(fd)
 	}
+	return nil, &fs.PathError{Op: "lock", Path: name, Err: errReplaced}
 }
 
 // openLock opens the file for writing, which a lock on NFS needs, or else for

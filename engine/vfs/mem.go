@@ -210,9 +210,7 @@ func (m *Mem) rename(from, to string) (move, error) {
 	if err != nil {
 		return move{}, &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
-	if v.from != v.to {
-		v.apply(liveEntries)
-	}
+	v.apply(liveEntries)
 	return v, nil
 }
 

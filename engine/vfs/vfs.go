@@ -68,7 +68,8 @@ type File interface {
 	Allocate(off, n int64) error
 	// Map maps [off, off+n), off a multiple of the page size. The range may
 	// reach beyond the end of the file; bytes there must not be touched before
-	// the file has grown over them.
+	// the file has grown over them. Ranges that are mapped at the same time must
+	// be the same or not overlap: in memory they could not share their bytes.
 	Map(off, n int64, writable bool) (*Mapping, error)
 	// Identity tells this file from every other, also from a copy of it: device and inode.
 	Identity() ([2]uint64, error)
