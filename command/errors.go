@@ -40,7 +40,7 @@ const (
 	errFull           replyError = "ERR no space left on the device: the command had no effect"                   // engine.ErrFull
 	errTooLarge       replyError = "ERR key over 1 MiB or value over 512 MiB"                                     // engine.ErrTooLarge
 	errFailed         replyError = "ERR the database has failed and accepts nothing more: a write to disk failed" // engine.ErrFailed
-	errBusy           replyError = "ERR the database is in use by another process"                                // engine.ErrBusy, from the first write to a database that did not exist
+	errBusy           replyError = "BUSY the database is in use by another process"                               // engine.ErrBusy, from the first write to a database that did not exist
 )
 
 // errorReply answers an error of a handler or of the engine.
