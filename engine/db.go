@@ -51,6 +51,7 @@ type DB struct {
 	syncer syncer
 
 	opening time.Duration
+	touched uint64 // keeps the compiler from dropping reads that only fetch
 }
 
 // Open opens the database in the directory path; Memory is one that is kept nowhere.

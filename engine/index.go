@@ -39,8 +39,6 @@ type index struct {
 	mu     sync.Mutex                    // guards mapping chunks
 	size   int64                         // of the file
 
-	touched uint64 // keeps the compiler from dropping the reads of touch
-
 	h    header // as of now; the soft headers in the file follow it
 	hard header // the newest hard header, seq 0 if there is none
 

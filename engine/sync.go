@@ -174,7 +174,7 @@ func (db *DB) applySome() (done bool, err error) {
 	end := min(l.applied+applyPiece, len(l.table))
 	for ; l.applied < end; l.applied++ {
 		if l.applied%touchAhead == 0 {
-			db.idx.touch(l.table[l.applied:min(l.applied+touchAhead, end)])
+			db.touch(l.table[l.applied:min(l.applied+touchAhead, end)])
 		}
 		if err := db.idx.apply(&l.table[l.applied]); err != nil {
 			return false, err
@@ -202,23 +202,12 @@ const touchAhead = 32
 
 // touch reads the lines that entries are about to go to. The reads do not wait for each
 // other, as the work on them would, so the processor fetches several at a time.
-func (x *index) touch(entries []entry) {
-	var sum uint64
+func (db *DB) touch(entries []entry) {
 	for i := range entries {
-		e := &entries[i]
-		if e.addr == 0 {
-			continue
-		}
-		_, page, err := x.lookup(e.hash)
-		if page == 0 || err != nil {
-			continue
-		}
-		if m, off, err := x.chunk(page); err == nil {
-			both := lines(e.hash)
-			sum += m.Load64(off+both[0]*lineSize) + m.Load64(off+both[1]*lineSize)
+		if e := &entries[i]; e.addr != 0 {
+			db.touched += db.idx.touch(e.hash)
 		}
 	}
-	x.touched = sum
 }
 
 // apply makes the index say what an entry says.

@@ -18,7 +18,8 @@ type Tx struct {
 	empty    bool // the database does not exist
 	now      int64
 
-	panicOnFault bool // the goroutine's setting before
+	panicOnFault bool   // the goroutine's setting before
+	touched      uint64 // see Prefetch
 
 	begin Savepoint
 	undo  []undo
