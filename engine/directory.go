@@ -171,7 +171,7 @@ func (x *index) distribute(page, depth uint32, to [2]uint32) error {
 	if err != nil {
 		return err
 	}
-	bit := addrBits + tagBits - 1 - (depth - minDepth)
+	bit := splitBit(depth)
 	var images [2][pageSize]byte
 	for i := range slotsPerPage {
 		s := m.Load64(off + i*8)

@@ -36,6 +36,9 @@ const (
 
 func tagOf(hash uint64) uint64 { return hash << minDepth >> (64 - tagBits) }
 
+// splitBit is the bit of a slot by which a page of this depth is split: the hash's next.
+func splitBit(depth uint32) uint32 { return checkFrom - 1 - (depth - minDepth) }
+
 // checkMul has neither six zeros nor six ones in a row, so that changing any one
 // bit of a slot always changes its check (slot_test.go tries them all).
 const (
