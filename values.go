@@ -107,7 +107,7 @@ func (f *sizeFlag) Set(s string) error {
 		number, factor = s[:i+1], unit(s[i+1:])
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || factor == 0 || n*factor < 1 || n*factor >= math.MaxInt64 {
+	if size := n * factor; err != nil || !(size >= 1 && size < math.MaxInt64) {
 		return fmt.Errorf("must be a size such as 500000, 64M or 2GiB")
 	}
 	*f.target = int64(n * factor)

@@ -38,7 +38,7 @@ func (r *run) lint(src *source, check func(args [][]byte) *wire.Reply) error {
 			return nil
 		case errors.As(err, &fault):
 			r.counts.commands++
-			r.fault(place{src.name, fault.Line, fault.Column}, []byte(fault.Message))
+			r.fault(place{src.name, fault.Line, fault.Column}, []byte("ERR "+fault.Message))
 			r.ended = fault.Fatal
 		case err != nil:
 			return err
@@ -68,7 +68,7 @@ func (r *run) lintCommand(p place, cmd *wire.Command, check func(args [][]byte) 
 // lintEnd reports a MULTI that is open at the end of all inputs.
 func (r *run) lintEnd() {
 	if r.multi != (place{}) {
-		r.fault(r.multi, []byte("the input ends inside the transaction that begins here"))
+		r.fault(r.multi, []byte("ERR the input ends inside the transaction that begins here"))
 	}
 	r.err.flush()
 }

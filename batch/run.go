@@ -234,7 +234,7 @@ func (r *run) syntaxError(src *source, fault *wire.SyntaxError) {
 // the run if one error is enough for that.
 func (r *run) failed(p place, message []byte, args [][]byte) {
 	r.counts.errors++
-	r.note(StatusError)
+	r.note(statusOfReply(message))
 	if r.StopOnError || r.Atomic {
 		r.ended = true
 		r.note(StatusStopped)

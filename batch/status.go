@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bytes"
 	"errors"
 
 	"golang.org/x/sys/unix"
@@ -69,4 +70,15 @@ func statusOf(err error) int {
 		return StatusBusy
 	}
 	return StatusFailed
+}
+
+// statusOfReply is the exit status for an error that a command answered.
+func statusOfReply(message []byte) int {
+	switch code, _, _ := bytes.Cut(message, []byte(" ")); string(code) {
+	case "BUSY":
+		return StatusBusy
+	case "CORRUPT":
+		return StatusFailed
+	}
+	return StatusError
 }
