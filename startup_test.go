@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every cron job pays for what packages do before main, so they do next to nothing.
+// The time of it is too short for a test on a busy machine, `make bench` looks at it;
+// the allocations are the same every time.
+const (
+	maxInitAllocs = 8        // of one package that is not of the standard library
+	maxInitBytes  = 16 << 10 // most of it the tables of CRC-32C
+	maxInitTime   = 0.5      // ms, of all packages together
+)
+
+func TestPackagesDoNothingBeforeMain(t *testing.T) {
+	for _, p := range initTrace(t, build(t)) {
+		if strings.Contains(p.name, ".") && (p.allocs > maxInitAllocs || p.bytes > maxInitBytes) {
+			t.Errorf("%s makes %d allocations, %d bytes, before main", p.name, p.allocs, p.bytes)
+		}
+	}
+}
+
+// TestBinaryLinksNothingHeavy names packages that cost start-up time or size and that a
+// dependency brings in easily.
+func TestBinaryLinksNothingHeavy(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	for _, heavy := range []string{"testing", "regexp", "net/http", "crypto/tls", "text/template", "html/template", "encoding/json", "encoding/gob"} {
+		if slices.Contains(linked, heavy) {
+			t.Errorf("the binary contains %s", heavy)
+		}
+	}
+}
+
+// BenchmarkInit is the time that all packages together take before main.
+func BenchmarkInit(b *testing.B) {
+	binary := build(b)
+	var times []float64
+	for b.Loop() {
+		sum := 0.0
+		for _, p := range initTrace(b, binary) {
+			sum += p.ms
+		}
+		times = append(times, sum)
+	}
+	slices.Sort(times)
+	median := times[len(times)/2]
+	b.ReportMetric(median, "init-ms")
+	if len(times) > 10 && median > maxInitTime {
+		b.Errorf("all packages together take %.2f ms, want at most %.2f", median, maxInitTime)
+	}
+}
+
+// packageInit is what a package does before main.
+type packageInit struct {
+	name          string
+	ms            float64
+	bytes, allocs int
+}
+
+// initTrace runs the binary once and returns what GODEBUG=inittrace=1 says.
+func initTrace(t testing.TB, binary string) (packages []packageInit) {
+	t.Helper()
+	cmd := exec.Command(binary, "PING")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	var trace strings.Builder
+	cmd.Stderr = &trace
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(trace.String()) {
+		var p packageInit
+		var at float64
+		_, err := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes, %d allocs", &p.name, &at, &p.ms, &p.bytes, &p.allocs)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) == 0 {
+		t.Fatal("no trace")
+	}
+	return packages
+}
+
+// build builds the project's binary as `make build` does and returns its path.
+func build(t testing.TB) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "nubdb")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
