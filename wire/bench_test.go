@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"io"
 	"strings"
 	"testing"
 )
@@ -48,4 +47,25 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-var _ = io.EOF
+func BenchmarkRenderers(b *testing.B) {
+	reply := BulkString("value:123456")
+	for _, bb := range []struct {
+		name   string
+		append func(dst []byte) []byte
+	}{
+		{"plain", func(dst []byte) []byte { return AppendPlain(dst, &reply) }},
+		{"plain status", func(dst []byte) []byte { return AppendPlain(dst, &OK) }},
+		{"json", func(dst []byte) []byte { return AppendJSON(dst, &reply, "", 123456) }},
+		{"raw", func(dst []byte) []byte { return AppendRaw(dst, &reply, "\n") }},
+		{"resp2", func(dst []byte) []byte { return AppendRESP2(dst, &reply) }},
+		{"quoted", func(dst []byte) []byte { return AppendQuoted(dst, reply.Str) }},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var dst []byte
+			for b.Loop() {
+				dst = bb.append(dst[:0])
+			}
+		})
+	}
+}

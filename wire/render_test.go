@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-func status(s string) Reply       { return Status(s) }
 func double(f float64) Reply      { return Reply{Kind: KindDouble, Float: f} }
 func boolean(n int64) Reply       { return Reply{Kind: KindBool, Int: n} }
 func big(s string) Reply          { return Reply{Kind: KindBigNumber, Str: []byte(s)} }

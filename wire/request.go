@@ -1,18 +1,26 @@
 package wire
 
-import (
-	"errors"
-	"fmt"
+// ProtocolError is what is wrong with a RESP request.
+type ProtocolError string
+
+// Error returns the text that Redis answers before it closes the connection,
+// without the code "ERR".
+func (e ProtocolError) Error() string { return "Protocol error: " + string(e) }
+
+// Returned for broken requests. The first two texts are Redis's, which does not
+// look at the others.
+const (
+	errMultibulkLength = ProtocolError("invalid multibulk length")
+	errBulkLength      = ProtocolError("invalid bulk length")
+	errBulkEnd         = ProtocolError("expected CRLF behind a bulk string")
+	errLargeRequest    = ProtocolError("request is too large")
+	errTruncated       = ProtocolError("the input ends inside a request")
 )
 
-// Returned by Request.Parse for a broken request; the texts are Redis's.
-var (
-	errMultibulkLength = errors.New("Protocol error: invalid multibulk length")
-	errBulkLength      = errors.New("Protocol error: invalid bulk length")
-	errBulkEnd         = errors.New("Protocol error: expected CRLF behind a bulk string")
-	errLargeRequest    = errors.New("Protocol error: request is too large")
-	errTruncated       = errors.New("Protocol error: the input ends inside a request")
-)
+// errExpected is returned where a header does not begin with its sign.
+func errExpected(want, got byte) error {
+	return ProtocolError("expected '" + string(rune(want)) + "', got '" + string([]byte{got}) + "'")
+}
 
 // Request parses a RESP request that arrives in pieces:
 //
@@ -35,7 +43,7 @@ func NewRequest(l Limits) *Request { return &Request{Limits: l} }
 // Parse looks at b, which begins with the first byte of a request and has at
 // least the bytes it had at the last call for the same request (it need not be
 // the same memory). It returns the arguments and how many bytes the request
-// takes, or 0 if it is not complete, or an error whose text is Redis's; then the
+// takes, or 0 if it is not complete, or a ProtocolError, after which the
 // connection cannot go on. The arguments lie in b and are valid until the next
 // call; there are none for an empty request.
 func (q *Request) Parse(b []byte) (args [][]byte, n int, err error) {
@@ -58,7 +66,7 @@ func (q *Request) reset() { q.at = 0 }
 func (q *Request) parse(b []byte) (n int, err error) {
 	if q.at == 0 {
 		if len(b) > 0 && b[0] != '*' {
-			return 0, fmt.Errorf("Protocol error: expected '*', got '%c'", b[0])
+			return 0, errExpected('*', b[0])
 		}
 		count, next, ok := headerNumber(b, 1)
 		if !ok || count > int64(q.MaxArgs) {
@@ -85,7 +93,7 @@ func (q *Request) parseBulk(b []byte) (bool, error) {
 			return false, nil
 		}
 		if b[q.at] != '$' {
-			return false, fmt.Errorf("Protocol error: expected '$', got '%c'", b[q.at])
+			return false, errExpected('$', b[q.at])
 		}
 		length, next, ok := headerNumber(b, q.at+1)
 		switch {
