@@ -150,3 +150,38 @@ func cloneArgs(args [][]byte) [][]byte {
 	}
 	return clone
 }
+
+// TestWrongType runs commands on a key of another type than a string, which only
+// a newer version could have written.
+func TestWrongType(t *testing.T) {
+	w := &twins{oracle: startOracle(t, 1), queued: make([][]string, 1)}
+	db := open(t, engine.Options{})
+	w.sessions = []*Session{NewSession(db, Options{})}
+	tx, err := db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Put([]byte("list"), engine.Item{Type: engine.TypeString + 1, Value: []byte("?")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	w.conns[0].ask(t, words("RPUSH list element"))
+	for _, line := range []string{
+		"GET list", "GETSET list v", "GETDEL list", "GETEX list", "GETEX list EX 100", "GETEX list EX x", "SET list v GET", "SET list v NX GET",
+		"SET list v NX", "SETNX list v", "STRLEN list", "GETRANGE list 0 1", "GETRANGE list x 1", "APPEND list v", "SETRANGE list 0 v",
+		"SETRANGE list 0 " + `""`, "INCR list", "INCRBY list x", "DECR list", "DECRBY list 1", "INCRBYFLOAT list 1", "INCRBYFLOAT list x",
+		"MGET list", "MSETNX list v", "EXISTS list", "TTL list", "EXPIRE list 1000", "PERSIST list", "TOUCH list", "RENAMENX list list",
+		"RENAME list other", "EXISTS list", "GET other", "RENAME other list", "KEYS *", "DBSIZE", "SET list v XX", "GET list",
+	} {
+		w.run(t, 0, words(line))
+	}
+	// What that server does not have yet.
+	tx, _ = db.Begin(true)
+	tx.Put([]byte("list"), engine.Item{Type: engine.TypeString + 1, Value: []byte("v")})
+	tx.Commit()
+	wrong := errWrongType.Error()
+	expect(t, w.sessions[0], [2]string{"SET list w IFEQ v", wrong}, [2]string{"SET list w IFEQ v GET", wrong}, [2]string{"CAS list v w", wrong},
+		[2]string{"DELIFEQ list v", wrong}, [2]string{"TYPE list", "unknown"}, [2]string{"EXISTS list", ":1"})
+}
