@@ -1,0 +1,226 @@
+package repl
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// safetyNet bounds how long a test waits for what it expects on a slow machine.
+const safetyNet = 10 * time.Second
+
+// TestMain is the shell itself when a test has started it on a terminal.
+func TestMain(m *testing.M) {
+	if db := os.Getenv("NUBDB_TEST_SHELL"); db != "" {
+		cfg := Config{DB: db}
+		cfg.Timeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_TIMEOUT"))
+		os.Exit(Run(cfg))
+	}
+	os.Exit(m.Run())
+}
+
+// console is a process on a terminal of its own, with someone who types and looks
+// at the screen.
+type console struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	ptmx     *os.File // the person's end of the terminal
+	tty      *os.File // the process's end
+	original unix.Termios
+	exited   chan struct{}
+
+	mu     sync.Mutex
+	screen *vt
+	news   chan struct{} // the screen has changed
+}
+
+// start starts a shell on the database nubdb.db in dir, where its history is, too.
+func start(t *testing.T, dir string, setups ...func(*console)) *console {
+	t.Helper()
+	cmd := exec.Command(program(t))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "NUBDB_TEST_SHELL=nubdb.db", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm", "NO_COLOR=1")
+	return startCommand(t, cmd, setups...)
+}
+
+// program is this test, which is the shell if TestMain is told so.
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func env(settings ...string) func(*console) {
+	return func(c *console) { c.cmd.Env = append(c.cmd.Env, settings...) }
+}
+
+func window(width, height int) func(*console) {
+	return func(c *console) { c.screen = newVT(width, height) }
+}
+
+// startCommand starts a command with all of stdin, stdout and stderr on the
+// terminal that no setup has put elsewhere.
+func startCommand(t *testing.T, cmd *exec.Cmd, setups ...func(*console)) *console {
+	t.Helper()
+	c := &console{t: t, cmd: cmd, screen: newVT(80, 24), exited: make(chan struct{}), news: make(chan struct{}, 1)}
+	for _, set := range setups {
+		set(c)
+	}
+	c.openTerminal()
+	c.original = c.mode()
+	cmd.Stdin = c.tty
+	if cmd.Stdout == nil {
+		cmd.Stdout = c.tty
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = c.tty
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go c.look()
+	go func() {
+		cmd.Wait()
+		close(c.exited)
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-c.exited
+		c.tty.Close()
+		c.ptmx.Close()
+	})
+	return c
+}
+
+func (c *console) openTerminal() {
+	c.t.Helper()
+	ptmx, tty, err := pty.Open()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := pty.Setsize(ptmx, &pty.Winsize{Cols: uint16(c.screen.width), Rows: uint16(c.screen.height)}); err != nil {
+		c.t.Fatal(err)
+	}
+	// The file is blocking, which would keep Close waiting for a read.
+	fd, err := unix.Dup(int(ptmx.Fd()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		c.t.Fatal(err)
+	}
+	ptmx.Close()
+	c.ptmx, c.tty = os.NewFile(uintptr(fd), "ptmx"), tty
+}
+
+// look shows on the screen what the process writes.
+func (c *console) look() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := c.ptmx.Read(buf)
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.screen.Write(buf[:n])
+		c.mu.Unlock()
+		select {
+		case c.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *console) mode() unix.Termios {
+	c.t.Helper()
+	mode, err := unix.IoctlGetTermios(int(c.tty.Fd()), ioctlGetTermios)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return *mode
+}
+
+// keys types.
+func (c *console) keys(text string) {
+	c.t.Helper()
+	if _, err := c.ptmx.WriteString(text); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// expect waits until the last rows on the screen are these.
+func (c *console) expect(rows ...string) {
+	c.t.Helper()
+	c.wait(rows, func() bool {
+		text := c.screen.text()
+		return len(text) >= len(rows) && slices.Equal(text[len(text)-len(rows):], rows)
+	})
+}
+
+// expectAt waits until these are the last rows, and the cursor is in that column
+// of that one of them.
+func (c *console) expectAt(row, column int, rows ...string) {
+	c.t.Helper()
+	c.wait(rows, func() bool {
+		text := c.screen.text()
+		from := len(text) - len(rows)
+		return from >= 0 && slices.Equal(text[from:], rows) && c.screen.row == from+row && c.screen.column == column
+	})
+}
+
+func (c *console) wait(rows []string, done func() bool) {
+	c.t.Helper()
+	for net := time.After(safetyNet); ; {
+		c.mu.Lock()
+		seen := done()
+		c.mu.Unlock()
+		if seen {
+			return
+		}
+		select {
+		case <-c.news:
+		case <-net:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.t.Fatalf("the screen is\n%s\n(cursor at %d,%d) but should end in\n%s",
+				strings.Join(c.screen.text(), "\n"), c.screen.row, c.screen.column, strings.Join(rows, "\n"))
+		}
+	}
+}
+
+// expectExit waits for the end of the process. The terminal must be as it was.
+func (c *console) expectExit(status int) {
+	c.t.Helper()
+	select {
+	case <-c.exited:
+	case <-time.After(safetyNet):
+		c.t.Fatalf("the shell does not end; the screen is\n%s", strings.Join(c.screen.text(), "\n"))
+	}
+	if got := c.cmd.ProcessState.ExitCode(); got != status {
+		c.t.Errorf("exit status %d, want %d", got, status)
+	}
+	if c.mode() != c.original {
+		c.t.Errorf("the terminal was not restored:\n%+v\nwas\n%+v", c.mode(), c.original)
+	}
+}
+
+func (c *console) signal(sig os.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(sig); err != nil {
+		c.t.Fatal(err)
+	}
+}

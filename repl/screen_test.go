@@ -1,0 +1,129 @@
+package repl
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// layOut puts text on rows as a terminal does, and says where character number
+// cursor is or would be.
+func layOut(text []rune, cursor, width int) (rows []string, at position) {
+	rows = []string{""}
+	var here position
+	next := func(w int) {
+		if here.column+w > width {
+			here = position{row: here.row + 1}
+			rows = append(rows, "")
+		}
+	}
+	for i, r := range text {
+		next(runeWidth(r))
+		if i == cursor {
+			at = here
+		}
+		rows[here.row] += string(r)
+		here.column += runeWidth(r)
+	}
+	if cursor == len(text) {
+		next(1)
+		at = here
+	}
+	for i := range rows {
+		rows[i] = strings.TrimRight(rows[i], " ")
+	}
+	for len(rows) > 0 && rows[len(rows)-1] == "" {
+		rows = rows[:len(rows)-1]
+	}
+	return rows, at
+}
+
+// Whatever line follows whatever line, the screen shows the prompt and the new
+// line, nothing of the old one, and the cursor at its place.
+func TestScreenShowsTheLine(t *testing.T) {
+	runes := rapid.SliceOfN(rapid.SampledFrom([]rune("ab \"{日本語한é🙂")), 0, 40)
+	rapid.Check(t, func(t *rapid.T) {
+		width := rapid.IntRange(2, 30).Draw(t, "width")
+		prompt := rapid.SampledFrom([]string{"", "> ", "nubdb> ", "nubdb 日本.db(tx)> "}).Draw(t, "prompt")
+		term := newVT(width, 200)
+		term.Write([]byte("before\r\n"))
+		before := term.text()
+		s := &screen{out: term, width: func() int { return width }}
+		s.begin(prompt)
+		for range rapid.IntRange(1, 6).Draw(t, "draws") {
+			line := runes.Draw(t, "line")
+			cursor := rapid.IntRange(0, len(line)).Draw(t, "cursor")
+			s.Write([]byte(clearLine + "\x1b[2K\r")) // as readline does before
+			s.Paint(line, cursor)
+			s.Write([]byte("readline's picture"))
+
+			shown := append([]rune(prompt), line...)
+			rows, at := layOut(shown, len([]rune(prompt))+cursor, width)
+			if want := append(slices.Clone(before), rows...); !slices.Equal(term.text(), want) {
+				t.Fatalf("screen\n%q\nwant\n%q", term.text(), want)
+			}
+			at.row += len(before)
+			if got := (position{term.row, term.column}); got != at || term.filled {
+				t.Fatalf("cursor at %v (filled %v), want %v", got, term.filled, at)
+			}
+		}
+	})
+}
+
+// What was entered stays as it is, and the next output begins on a row of its own,
+// also behind a line that fills its last row.
+func TestScreenAfterEnter(t *testing.T) {
+	for _, test := range []struct {
+		line string
+		want []string
+	}{
+		{"GET a", []string{"> GET a", "next"}},
+		{"GET 12", []string{"> GET 12", "next"}},
+		{"GET 123", []string{"> GET 12", "3", "next"}},
+	} {
+		term := newVT(8, 6)
+		s := &screen{out: crlf{term}, width: func() int { return 8 }}
+		s.begin("> ")
+		s.Paint([]rune(test.line+"\n"), 0)
+		s.Write(nil)
+		s.Paint(nil, 0) // readline may draw once more
+		s.Write(nil)
+		term.Write([]byte("next"))
+		if !slices.Equal(term.text(), test.want) {
+			t.Errorf("%q: screen %q, want %q", test.line, term.text(), test.want)
+		}
+	}
+}
+
+// crlf is what a terminal's driver does to output.
+type crlf struct{ term *vt }
+
+func (c crlf) Write(b []byte) (int, error) {
+	c.term.Write([]byte(strings.ReplaceAll(string(b), "\n", "\r\n")))
+	return len(b), nil
+}
+
+// What is not the line passes, without colours.
+func TestScreenPasses(t *testing.T) {
+	var out strings.Builder
+	s := &screen{out: &out, width: func() int { return 80 }}
+	s.Write([]byte("\n\x1b[J\x1b[30;47mGET\x1b[0m"))
+	if want := "\n\x1b[J\x1b[7mGET\x1b[0m"; out.String() != want {
+		t.Errorf("wrote %q, want %q", out.String(), want)
+	}
+}
+
+// Control characters in a line, which only a history file can bring, do nothing
+// to the terminal.
+func TestScreenShowsControls(t *testing.T) {
+	term := newVT(20, 3)
+	s := &screen{out: term, width: func() int { return 20 }}
+	s.begin("> ")
+	s.Paint([]rune("a\x1b[H\tb"), 6)
+	s.Write(nil)
+	if got, want := term.text(), []string{"> a^[[H    b"}; !slices.Equal(got, want) {
+		t.Errorf("screen %q, want %q", got, want)
+	}
+}

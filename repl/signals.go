@@ -1,0 +1,94 @@
+package repl
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// caught are the signals that the shell reacts to. SIGTSTP is not among them: Go
+// cannot return to its default action, which is what stops the process.
+var caught = [...]os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGCONT}
+
+// listen reacts to signals until stopListening.
+func (s *shell) listen() {
+	// Go kills a process that writes to a closed stdout, with the terminal as it
+	// is. When the signal is ignored the write fails with EPIPE instead.
+	signal.Ignore(syscall.SIGPIPE)
+	for _, sig := range caught {
+		if !signal.Ignored(sig) { // nohup
+			signal.Notify(s.signals, sig)
+		}
+	}
+	go func() {
+		for sig := range s.signals {
+			s.react(sig.(syscall.Signal))
+		}
+	}()
+}
+
+// stopListening leaves the goroutine of listen with nothing to do. It is not
+// waited for: a signal that it works on may end the process.
+func (s *shell) stopListening() { signal.Stop(s.signals) }
+
+func (s *shell) react(sig syscall.Signal) {
+	switch sig {
+	case syscall.SIGINT:
+		s.interrupt()
+	case syscall.SIGCONT:
+		s.resume()
+	default:
+		s.stop(128 + int(sig))
+	}
+}
+
+// interrupt is Ctrl-C: it ends the command under way, or cancels the line.
+func (s *shell) interrupt() {
+	if s.term.busy.Load() {
+		s.cut.Store(true)
+		s.db.interrupt()
+	} else {
+		s.keys.interrupt()
+	}
+}
+
+// stop ends the shell with an exit status. The command under way is ended or
+// finished first; whoever cannot wait for that says so again.
+func (s *shell) stop(status int) {
+	if !s.status.CompareAndSwap(0, int32(status)) {
+		s.term.restore()
+		os.Exit(status)
+	}
+	s.cut.Store(true)
+	s.db.interrupt()
+	s.keys.Close()
+}
+
+// suspend is Ctrl-Z at the prompt: it stops the process group, as the terminal
+// does while a command runs, and returns when the shell goes on.
+func (s *shell) suspend() {
+	s.lines.leave()
+	s.term.restore()
+	resumed := make(chan os.Signal, 1)
+	signal.Notify(resumed, syscall.SIGCONT)
+	defer signal.Stop(resumed)
+	syscall.Kill(0, syscall.SIGTSTP)
+	select {
+	case <-resumed:
+	case <-time.After(orphanWait):
+	}
+	s.resume()
+}
+
+// orphanWait is enough for the signal to stop the process. The kernel ignores it
+// if nobody could continue us, such as in a window of our own.
+const orphanWait = 100 * time.Millisecond
+
+// resume takes the terminal again after the process was stopped.
+func (s *shell) resume() {
+	s.term.reenter()
+	if !s.term.busy.Load() {
+		s.lines.redraw()
+	}
+}

@@ -1,0 +1,110 @@
+package repl
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSuggest(t *testing.T) {
+	for typed, want := range map[string]string{
+		"GTE":                 "GET",
+		"ge":                  "GET",
+		"SETT":                "SET",
+		"exprie":              "EXPIRE",
+		"DELETTE":             "DELETE",
+		"SIZ":                 "SIZE",
+		"":                    "",
+		"FOOBAR":              "",
+		"日本":                  "",
+		"SELECT * FROM table": "",
+	} {
+		if got := suggest([]byte(typed)); got != want {
+			t.Errorf("%q: suggested %q, want %q", typed, got, want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"GET", "GET", 0},
+		{"GET", "GETS", 1}, {"GET", "ET", 1}, {"GET", "SET", 1}, {"GTE", "GET", 1},
+		{"kitten", "sitting", 3}, {"ab", "ba", 1}, {"abcd", "badc", 2},
+	} {
+		if got := distance(test.a, test.b); got != test.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	room := true
+	c := completer{room: func() bool { return room }}
+	for _, test := range []struct {
+		line, want string
+		room       bool
+	}{
+		{"GETD", "EL ", true},
+		{"getd", "el ", true},
+		{"  GETD", "EL ", true},
+		{"EXPI", "RE |REAT |RETIME ", true},
+		{"EXPI", "", false}, // no place for a list
+		{"GETD", "EL ", false},
+		{"HELP GETD", "EL ", true},
+		{"help getd", "el ", true},
+		{"", "", true},
+		{"GET ", "", true},
+		{"GET GETD", "", true},
+		{"HELP GET GETD", "", true},
+		{"日", "", true},
+	} {
+		room = test.room
+		line := []rune(test.line)
+		rest, _ := c.Do(line, len(line))
+		var got []string
+		for _, r := range rest {
+			got = append(got, string(r))
+		}
+		if strings.Join(got, "|") != test.want {
+			t.Errorf("%q (room %v): %q, want %q", test.line, test.room, got, test.want)
+		}
+	}
+	if rest, shared := c.Do([]rune("SIZ GET"), 3); len(rest) != 1 || string(rest[0]) != "E " || shared != 3 {
+		t.Errorf("in the midst of a line: %q, %d", rest, shared)
+	}
+}
+
+func TestPrompts(t *testing.T) {
+	for path, want := range map[string]prompts{
+		"nubdb.db":                  {"nubdb> ", "nubdb(tx)> "},
+		"/srv/nubdb.db":             {"nubdb> ", "nubdb(tx)> "},
+		"data/cache.db/":            {"nubdb cache.db> ", "nubdb cache.db(tx)> "},
+		":memory:":                  {"nubdb :memory:> ", "nubdb :memory:(tx)> "},
+		"a\x1b[2Jb":                 {`nubdb a\x1b[2Jb> `, `nubdb a\x1b[2Jb(tx)> `},
+		"quite-a-long-name-of-a.db": {"nubdb quite-a-long-name-..> ", "nubdb quite-a-long-name-..(tx)> "},
+		"twenty-characters.db":      {"nubdb twenty-characters.db> ", "nubdb twenty-characters.db(tx)> "},
+		"日本日本日本日本日本日本":              {"nubdb 日本日本日本日本日..> ", "nubdb 日本日本日本日本日..(tx)> "},
+	} {
+		if got := newPrompts(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+		if width := textWidth(newPrompts(path).multi); width >= minColumns {
+			t.Errorf("%q: a prompt of %d columns", path, width)
+		}
+	}
+	if got, want := heredoc("EOF"), "<<EOF> "; got != want {
+		t.Errorf("heredoc: %q, want %q", got, want)
+	}
+}
+
+func TestDisplayPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"nubdb.db": "./nubdb.db", "a/b": "./a/b", "/a/b": "/a/b", "./a": "./a", "../a": "../a", ".": ".",
+	} {
+		if got := displayPath(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
