@@ -67,6 +67,9 @@ func (s *Session) End() error {
 // Commit or Rollback. MULTI and EXEC inside have no commit of their own. Commands
 // that CheckAtomic refuses answer an error.
 func (s *Session) BeginAtomic() error {
+	if err := s.release(); err != nil {
+		return err
+	}
 	// A database that does not exist is made by the first command that writes,
 	// so a run that only reads makes none.
 	if err := s.begin(s.db.Exists() && !s.opt.ReadOnly); err != nil {

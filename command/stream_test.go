@@ -10,8 +10,8 @@ import (
 )
 
 // TestValkeyStream gives random commands, made from the table, to NubDB and to a
-// real server. NUBDB_STREAM is their number, 20,000 by default, NUBDB_SEED
-// repeats a run.
+// real server: alone, in groups and, a tenth of them, as one atomic run.
+// NUBDB_STREAM is their number, 20,000 by default, NUBDB_SEED repeats a run.
 func TestValkeyStream(t *testing.T) {
 	n := int(environment(t, "NUBDB_STREAM", 20_000))
 	seed := environment(t, "NUBDB_SEED", time.Now().UnixNano())
@@ -22,14 +22,48 @@ func TestValkeyStream(t *testing.T) {
 	}()
 	g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), 0))}
 	w := newTwins(t, 2)
+	last := 0
 	for range n {
 		session := 0
 		if g.chance(0.1) {
 			session = 1
 		}
-		if args := g.command(w.sessions[session], session); args != nil {
-			w.run(t, session, args)
+		if session != last || g.chance(0.1) {
+			end(t, w.sessions[last])
+			if g.chance(0.7) {
+				w.sessions[session].Begin()
+			}
 		}
+		last = session
+		w.runRandom(t, g, session)
+	}
+	end(t, w.sessions[last])
+
+	if err := w.sessions[0].BeginAtomic(); err != nil {
+		t.Fatal(err)
+	}
+	for range n / 10 {
+		w.runRandom(t, g, 0)
+	}
+	if err := w.sessions[0].Commit(); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, 1, words("DISCARD"))
+	w.run(t, 1, words("KEYS *"))
+	w.run(t, 1, words("MGET a b c d e f ab abc"))
+}
+
+func (w *twins) runRandom(t *testing.T, g *generator, session int) {
+	t.Helper()
+	if args := g.command(w.sessions[session], session); args != nil {
+		w.run(t, session, args)
+	}
+}
+
+func end(t *testing.T, s *Session) {
+	t.Helper()
+	if err := s.End(); err != nil {
+		t.Fatal(err)
 	}
 }
 

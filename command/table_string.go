@@ -172,7 +172,7 @@ var stringTable = []Spec{
 	},
 	{
 		Name: "SET", Group: Strings,
-		Summary:    "Sets a key to a value, whatever it held before",
+		Summary:    "Sets a key to a value, whatever it held before; a bare number behind it is a time to live in seconds",
 		Complexity: "O(1)", Since: "1.0.0",
 		Arity: -3, Flags: Write, Keys: KeyRange{1, 1, 1},
 		Args: []Arg{
