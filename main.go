@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/nubdb/nubdb/batch"
+	"github.com/nubdb/nubdb/repl"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -36,7 +37,7 @@ func run(args []string) int {
 		if o.check || o.Atomic {
 			return usageError(fmt.Errorf("--check and --atomic need a command, -c, -f, or commands on stdin"))
 		}
-		return usageError(fmt.Errorf("this version has no interactive shell yet"))
+		return repl.Run(o.shell())
 	default:
 		o.Inputs = []batch.Input{batch.Stdin()}
 	}
@@ -45,6 +46,19 @@ func run(args []string) int {
 	}
 	return batch.Run(o.Config)
 }
+
+// shell is what the command line means to the interactive shell. A person waits
+// for each command in any case, so that every one is durable unless --sync says
+// otherwise.
+func (o *options) shell() repl.Config {
+	cfg := repl.Config{DB: o.DB, Engine: o.Engine, Timeout: o.Timeout, Sync: repl.SyncAlways}
+	if o.flags.Changed("sync") {
+		cfg.Sync = shellSync[o.Sync]
+	}
+	return cfg
+}
+
+var shellSync = [...]repl.SyncPolicy{batch.SyncEnd: repl.SyncEnd, batch.SyncAlways: repl.SyncAlways, batch.SyncNo: repl.SyncNo}
 
 // usageError says what is wrong with the command line.
 func usageError(err error) int {
