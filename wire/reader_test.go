@@ -39,6 +39,10 @@ func readAll(t testing.TB, src io.Reader, g Grammar, limits ...Limits) []string 
 			if r.Offset() != counted.bytes {
 				t.Fatalf("consumed %d of %d bytes", r.Offset(), counted.bytes)
 			}
+			reads = counted.reads
+			if _, err := r.Next(); err != io.EOF || counted.reads != reads {
+				t.Fatalf("behind the end: %v, after %d more reads", err, counted.reads-reads)
+			}
 			return got
 		}
 		if at != 0 && at < line {
@@ -231,6 +235,7 @@ func TestReaderLimits(t *testing.T) {
 		{"quoted argument too long", "GET \"" + long + "\"\nGET k\n", []string{`1:5: argument is too long`, `2:1 "GET" "k"`}},
 		{"escapes count as what they stand for", `GET "\x01\x02\x03\x04\x05\x06\x07\x08"`, []string{`1:1 "GET" "\x01\x02\x03\x04\x05\x06\a\b"`}},
 		{"JSON argument too long", "[\"GET\",\"123456789\"]\nGET k\n", []string{`1:8: argument is too long`, `2:1 "GET" "k"`}},
+		{"base64 counts as what it stands for", `["X",{"base64":"MTIzNDU2Nzg="}]`, []string{`1:1 "X" "12345678"`}},
 		{"comments have no limit", "#" + long + "\nGET k\n", []string{`2:1 "GET" "k"`}},
 		{"as many arguments as allowed", "A B C\n", []string{`1:1 "A" "B" "C"`}},
 		{"too many arguments", "A B C D\n[1,2,3,4]\n", []string{`1:7: too many arguments`, `2:8: too many arguments`}},

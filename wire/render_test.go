@@ -57,7 +57,8 @@ var renderTests = []struct {
 	{"array with an error", Array(Error("ERR a"), Integer(1)), "(error) ERR a\t1\n", `"value":[{"error":{"code":"ERR","message":"a"}},1]`, ";1;", "*2\r\n-ERR a\r\n:1\r\n", ""},
 	{"map", mapOf(bulk("k"), Integer(1), bulk("l"), Array()), "k\t1\tl\t()\n", `"value":{"k":1,"l":[]}`, "k;1;l;", "*4\r\n$1\r\nk\r\n:1\r\n$1\r\nl\r\n*0\r\n", "%2\r\n$1\r\nk\r\n:1\r\n$1\r\nl\r\n*0\r\n"},
 	{"empty map", mapOf(), "(empty)\n", `"value":{}`, "", "*0\r\n", "%0\r\n"},
-	{"map with keys that JSON has not", mapOf(bulk("\xff"), Integer(1), Integer(2), Nil), "\"\\xff\"\t1\t2\t(nil)\n", `"value":[[{"base64":"/w=="},1],[2,null]]`, "\xff;1;2;;", "*4\r\n$1\r\n\xff\r\n:1\r\n:2\r\n$-1\r\n", "%2\r\n$1\r\n\xff\r\n:1\r\n:2\r\n_\r\n"},
+	{"map with a key that is not UTF-8", mapOf(bulk("\xff"), Integer(1)), "\"\\xff\"\t1\n", `"value":[[{"base64":"/w=="},1]]`, "\xff;1;", "*2\r\n$1\r\n\xff\r\n:1\r\n", "%1\r\n$1\r\n\xff\r\n:1\r\n"},
+	{"map with keys that are not strings", mapOf(bulk("\xff"), Integer(1), Integer(2), Nil), "\"\\xff\"\t1\t2\t(nil)\n", `"value":[[{"base64":"/w=="},1],[2,null]]`, "\xff;1;2;;", "*4\r\n$1\r\n\xff\r\n:1\r\n:2\r\n$-1\r\n", "%2\r\n$1\r\n\xff\r\n:1\r\n:2\r\n_\r\n"},
 	{"set", setOf(bulk("a")), "a\n", `"value":["a"]`, "a;", "*1\r\n$1\r\na\r\n", "~1\r\n$1\r\na\r\n"},
 	{"push", pushOf(bulk("message"), bulk("c")), "message\tc\n", `"value":["message","c"]`, "message;c;", "*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n", ">2\r\n$7\r\nmessage\r\n$1\r\nc\r\n"},
 }

@@ -32,6 +32,7 @@ var requestTests = []struct {
 	{"length that is too large", "*1\r\n$1025\r\n", "Protocol error: invalid bulk length"},
 	{"length that is no number", "*1\r\n$1x\r\n", "Protocol error: invalid bulk length"},
 	{"string longer than its length", "*1\r\n$1\r\nab\r\n", "Protocol error: expected CRLF behind a bulk string"},
+	{"string without CR behind it", "*1\r\n$1\r\na\n\n", "Protocol error: expected CRLF behind a bulk string"},
 	{"strings that are too large together", "*3\r\n$1024\r\n", `[] 0`},
 }
 
