@@ -178,6 +178,7 @@ var stringTable = []Spec{
 		Args: []Arg{
 			{Name: "key", Type: Key},
 			{Name: "value"},
+			{Name: "ttl", Type: Integer, Optional: true, Since: NubDB},
 			{Name: "condition", Type: OneOf, Optional: true, Args: []Arg{
 				{Name: "nx", Type: Token, Token: "NX", Since: "2.6.12"},
 				{Name: "xx", Type: Token, Token: "XX", Since: "2.6.12"},
@@ -185,7 +186,6 @@ var stringTable = []Spec{
 			}},
 			{Name: "get", Type: Token, Token: "GET", Optional: true, Since: "6.2.0"},
 			{Name: "expiration", Type: OneOf, Optional: true, Args: []Arg{
-				{Name: "ttl", Type: Integer, Since: NubDB},
 				{Name: "seconds", Type: Integer, Token: "EX", Since: "2.6.12"},
 				{Name: "milliseconds", Type: Integer, Token: "PX", Since: "2.6.12"},
 				{Name: "unix-time-seconds", Type: UnixTime, Token: "EXAT", Since: "6.2.0"},

@@ -135,7 +135,7 @@ func TestSyntax(t *testing.T) {
 		"PING":   "PING [message]",
 		"MSET":   "MSET key value [key value ...]",
 		"EXPIRE": "EXPIRE key seconds [NX | XX | GT | LT]",
-		"SET": "SET key value [NX | XX | IFEQ comparison-value] [GET] [ttl | EX seconds | PX milliseconds | " +
+		"SET": "SET key value [ttl] [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | " +
 			"EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 	} {
 		if got := Lookup([]byte(name)).Syntax(); got != want {
