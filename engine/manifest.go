@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -100,8 +101,8 @@ func readManifest(fs vfs.FS, dir string) (manifest, error) {
 	var buf [manifestSize]byte
 	b := buf[:]
 	n, err := f.ReadAt(b, 0)
-	if n == 0 && err != nil && n < 16 {
-		return manifest{}, fmt.Errorf("%w: %s is empty or cannot be read: %w", ErrNotOurs, manifestName, err)
+	if err != nil && err != io.EOF {
+		return manifest{}, err
 	}
 	return decodeManifest(b[:n])
 }
