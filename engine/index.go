@@ -41,6 +41,9 @@ type index struct {
 
 	h    header // as of now; the soft headers in the file follow it
 	hard header // the newest hard header, seq 0 if there is none
+	// next is where in its pair the next hard header and the next soft one go: not to
+	// where the newest is.
+	next [2]int
 
 	scanned bool     // free and hardPages are known
 	free    []uint32 // pages that no directory reaches
@@ -312,8 +315,20 @@ func (x *index) writeSoft() error {
 	if err != nil {
 		return err
 	}
-	m.Fill(off+headerSpacing*int(2+x.h.seq&1), x.h.encode())
+	m.Fill(off+x.headerPlace(soft), x.h.encode())
 	return nil
+}
+
+const (
+	hard = 0
+	soft = 1
+)
+
+// headerPlace returns where the next header of a kind goes.
+func (x *index) headerPlace(kind int) int {
+	i := x.next[kind]
+	x.next[kind] = 1 - i
+	return headerSpacing * (2*kind + i)
 }
 
 // writeSoftTwice makes sure that neither soft header speaks of what was before.
@@ -388,18 +403,15 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 	if err != nil {
 		return false, err
 	}
-	var soft header
+	var newest [2]header
 	for i := range 4 {
 		h, ok := decodeHeader(m.Data[off+i*headerSpacing:][:indexHeader], uuid)
-		switch {
-		case !ok:
-		case i < 2 && h.seq > x.hard.seq:
-			x.hard = h
-		case i >= 2 && h.seq > soft.seq:
-			soft = h
+		if kind := i / 2; ok && h.seq > newest[kind].seq {
+			newest[kind], x.next[kind] = h, 1-i%2
 		}
 	}
-	own := bootHash(boot, id)
+	x.hard = newest[hard]
+	soft, own := newest[soft], bootHash(boot, id)
 	if soft.seq > 0 && soft.boot == own && boot != "" && soft.flags&flagBusy == 0 && x.reaches(&soft) {
 		x.h = soft
 		return true, nil

@@ -4,7 +4,7 @@ package engine
 //
 //  1. freeze: the working directory is set aside and a copy of it goes on changing,
 //  2. syncPages: the file is synced, piece by piece and without the database's lock,
-//  3. finish: a hard header that leads to the frozen directory is written and synced.
+//  3. a hard header that leads to the frozen directory is written and synced.
 //
 // Pages go on changing meanwhile; what changes in them behind the mark is redone from
 // the log. How far a sync has come is in the soft header, so that short processes,
@@ -59,27 +59,33 @@ func (x *index) syncPages() (done bool, err error) {
 	return x.h.cursor == x.h.frozenPages, nil
 }
 
-// finish ends a sync of which all pages are synced.
-func (x *index) finish() error {
-	hard := x.h
-	hard.seq++
-	hard.dir, hard.mark, hard.pages = x.h.frozen, x.h.frozenMark, x.h.frozenPages
-	hard.frozen, hard.frozenMark, hard.cursor, hard.frozenPages = area{}, mark{}, 0, 0
+// writeHard writes the hard header of a sync of which all pages are synced. The header
+// counts once the page that holds it is synced: then adopt it.
+func (x *index) writeHard() (header, error) {
+	h := x.h
+	h.seq++
+	h.dir, h.mark, h.pages = x.h.frozen, x.h.frozenMark, x.h.frozenPages
+	h.frozen, h.frozenMark, h.cursor, h.frozenPages = area{}, mark{}, 0, 0
+	m, off, err := x.chunk(0)
+	if err == nil {
+		m.Fill(off+x.headerPlace(hard), h.encode())
+	}
+	return h, err
+}
+
+// syncHeaders syncs the page of the headers.
+func (x *index) syncHeaders() error {
 	m, off, err := x.chunk(0)
 	if err != nil {
 		return err
 	}
-	m.Fill(off+headerSpacing*int(hard.seq&1), hard.encode())
-	if err := m.Sync(off, pageSize); err != nil {
-		return err
-	}
-	return x.adopt(hard)
+	return m.Sync(off, pageSize)
 }
 
 // adopt makes a durable hard header the one that counts.
-func (x *index) adopt(hard header) error {
-	x.hard = hard
-	x.h.seq = max(x.h.seq, hard.seq)
+func (x *index) adopt(h header) error {
+	x.hard = h
+	x.h.seq = max(x.h.seq, h.seq)
 	x.h.frozen, x.h.frozenMark, x.h.cursor, x.h.frozenPages = area{}, mark{}, 0, 0
 	x.scanned = false // the pages of the hard header before are free now
 	return x.writeSoft()
@@ -102,11 +108,7 @@ func (x *index) resume(trusted bool) error {
 	if x.h.frozen.depth != 0 && x.h.frozen == x.hard.dir {
 		// The process that wrote this hard header died before it knew that the header
 		// is durable. Nothing that the one before reaches may be used again until it is.
-		m, off, err := x.chunk(0)
-		if err != nil {
-			return err
-		}
-		if err := m.Sync(off, pageSize); err != nil {
+		if err := x.syncHeaders(); err != nil {
 			return err
 		}
 		return x.adopt(x.hard)

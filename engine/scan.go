@@ -24,7 +24,7 @@ func (tx *Tx) Scan(cursor uint64, count int, fn func(key []byte, it Item) bool) 
 		next = 0
 	}
 	if err == nil && !s.stopped {
-		err = s.pending(cursor, next)
+		err = s.pending(cursor, next, base)
 	}
 	if s.stopped {
 		next = 0
@@ -108,20 +108,20 @@ func (s *scanner) visit(addr uint64) error {
 	return nil
 }
 
-// pending visits the keys with a hash in [from, to) that have no slot in the index yet.
-func (s *scanner) pending(from, to uint64) error {
-	layers := s.tx.db.layers
-	for n, l := range layers {
+// pending visits the keys with a hash in [from, to) that have no slot in the index, if
+// that counts, so that page does not meet them.
+func (s *scanner) pending(from, to uint64, base bool) error {
+	for _, l := range s.tx.db.layers {
 		for i := range l.table {
 			e := &l.table[i]
 			if e.addr&deleted != 0 || e.addr == 0 || e.hash < from || to != 0 && e.hash >= to {
 				continue
 			}
-			// A key is visited where it appears first.
-			if e.old != 0 || coveredAbove(layers[n+1:]) {
-				continue
+			fresh, err := s.fresh(e, base)
+			if err == nil && fresh {
+				err = s.visit(e.addr)
 			}
-			if err := s.visit(e.addr); err != nil || s.stopped {
+			if err != nil || s.stopped {
 				return err
 			}
 		}
@@ -129,14 +129,21 @@ func (s *scanner) pending(from, to uint64) error {
 	return nil
 }
 
-// coveredAbove tells whether a CLEAR in a newer layer hides this one.
-func coveredAbove(newer []*layer) bool {
-	for _, l := range newer {
-		if l.cleared != 0 {
-			return true
-		}
+// fresh tells whether an entry is what counts for its key, which layers may have several
+// times, and the index has no slot for it.
+func (s *scanner) fresh(e *entry, base bool) (bool, error) {
+	db := s.tx.db
+	r, err := db.log.load(e.addr)
+	if err != nil {
+		return false, err
 	}
-	return false
+	f, err := db.locate(e.hash, r.key)
+	if err != nil || f.addr != e.addr || !base {
+		return err == nil && f.addr == e.addr, err
+	}
+	m := matcher{log: &db.log, key: r.key}
+	addr, err := db.idx.find(e.hash, m.is)
+	return err == nil && addr == 0, err
 }
 
 // randomTries are made to meet a live key by chance before Random looks for the first.

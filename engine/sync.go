@@ -38,7 +38,9 @@ func (db *DB) flush() error {
 
 // Sync puts everything committed on stable storage.
 func (db *DB) Sync() error {
+	db.syncer.waiting.Add(1)
 	db.syncMu.Lock()
+	db.syncer.waiting.Add(-1)
 	defer db.syncMu.Unlock()
 	return db.sync()
 }
@@ -258,43 +260,67 @@ func (db *DB) removeValueFile(id uint64) error {
 	return err
 }
 
-// syncIndex works on an index sync until it is done or stop says so.
+// syncIndex works on an index sync, if one is due, until it is done or, after a piece
+// at least, stop says so.
 func (db *DB) syncIndex(stop func() bool) (err error) {
 	db.syncMu.Lock()
 	defer db.syncMu.Unlock()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catch(&err)
-	db.mu.Lock()
-	due := db.exists && !db.closed && db.failed == nil && !db.opt.ReadOnly && db.idx.syncDue(db.opt.indexSyncEvery)
-	if due {
-		err = db.idx.freeze()
-	}
-	db.mu.Unlock()
-	if err != nil || !due {
+	due := false
+	if err := db.locked(func() (err error) {
+		due = db.exists && !db.closed && db.failed == nil && !db.opt.ReadOnly && db.idx.syncDue(db.opt.indexSyncEvery)
+		if due {
+			err = db.idx.freeze()
+		}
+		return err
+	}); err != nil || !due {
 		return err
 	}
-	for !stop() {
+	for more := true; more; more = !stop() {
 		done, err := db.idx.syncPages()
 		if err != nil {
 			return err
 		}
 		if done {
-			db.mu.Lock()
-			defer db.mu.Unlock()
-			return db.idx.finish()
+			return db.finishIndex()
 		}
 	}
+	return db.locked(db.idx.writeSoft) // keeps the cursor for the next process
+}
+
+// finishIndex ends an index sync of which all pages are synced.
+func (db *DB) finishIndex() error {
+	// Syncing pages does not everywhere make the file's size durable.
+	if err := db.idx.file.Datasync(); err != nil {
+		return err
+	}
+	var h header
+	if err := db.locked(func() (err error) {
+		h, err = db.idx.writeHard()
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := db.idx.syncHeaders(); err != nil {
+		return err
+	}
+	return db.locked(func() error { return db.idx.adopt(h) })
+}
+
+// locked runs f with the database's lock.
+func (db *DB) locked(f func() error) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.idx.writeSoft() // keeps the cursor for the next process
+	return f()
 }
 
 // syncer is the goroutine that syncs in the background. It starts when it is first
 // needed, and Close ends it and waits for it.
 type syncer struct {
-	db *DB
-	// backlog is the size of the newest layer.
-	backlog atomic.Int64
+	db      *DB
+	backlog atomic.Int64 // size of the newest layer
+	waiting atomic.Int32 // calls of Sync that wait for their turn
 
 	once sync.Once
 	kick chan struct{}
@@ -317,6 +343,10 @@ func (s *syncer) committed() {
 		return
 	}
 	s.once.Do(func() { go s.run() })
+	s.wake()
+}
+
+func (s *syncer) wake() {
 	select {
 	case s.kick <- struct{}{}:
 	default:
@@ -351,8 +381,17 @@ func (s *syncer) run() {
 			s.db.mu.Lock()
 			s.db.fail(err)
 			s.db.mu.Unlock()
+		} else if err == nil && s.db.indexSyncing() {
+			s.wake()
 		}
 	}
+}
+
+// indexSyncing tells whether an index sync was interrupted.
+func (db *DB) indexSyncing() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return !db.closed && db.idx.h.frozen.depth != 0
 }
 
 // interrupted tells whether something more urgent than the index waits.
@@ -361,7 +400,7 @@ func (s *syncer) interrupted() bool {
 	case <-s.quit:
 		return true
 	default:
-		return len(s.kick) > 0
+		return len(s.kick) > 0 || s.waiting.Load() > 0
 	}
 }
 

@@ -438,7 +438,11 @@ func (tx *Tx) Commit() (err error) {
 	if !tx.writable {
 		return nil
 	}
-	return tx.db.commit(tx.begin.end)
+	if err := tx.db.commit(tx.begin.end); err != nil {
+		tx.RollbackTo(tx.begin)
+		return err
+	}
+	return nil
 }
 
 // Rollback ends the transaction and undoes its writes.
