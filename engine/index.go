@@ -130,9 +130,13 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 	tag := tagOf(hash)
 	both := lines(hash)
 	for _, line := range both {
-		for _, s := range m.Words(off+line*lineSize, slotsPerLine) {
+		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
 			if slotTag(s) != tag || isEmpty(s) {
 				continue
+			}
+			// A wrong address may lead to an older record of the same key.
+			if !intact(s, place(page, line*slotsPerLine+i)) {
+				return 0, indexDamage(page, errSlot)
 			}
 			addr := slotAddr(s, x.logStart)
 			if same, err := is(addr); same || err != nil {
@@ -140,7 +144,7 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 			}
 		}
 	}
-	// What is found is verified by its record. That nothing is there must be verified here.
+	// That nothing is there must be verified as well.
 	for _, line := range both {
 		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
 			if !intact(s, place(page, line*slotsPerLine+i)) {
@@ -240,39 +244,29 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 // whatever it says now. Recovery uses it, where the index may hold any state between
 // the mark and the end of the log.
 func (x *index) reconcile(hash, addr uint64, is func(addr uint64) (bool, error)) error {
-	done := false
-	for {
-		old, err := x.findOther(hash, addr, &done, is)
-		if err != nil {
-			return err
-		}
+	here, err := x.find(hash, func(a uint64) (bool, error) { return a == addr, nil })
+	for err == nil {
+		var other uint64
+		other, err = x.find(hash, func(a uint64) (bool, error) {
+			if a == addr {
+				return false, nil
+			}
+			return is(a)
+		})
 		switch {
-		case old == 0 && addr != 0 && !done:
-			return x.put(hash, addr, 0)
-		case old == 0:
+		case err != nil:
+		case other == 0 && here == addr:
 			return nil
-		case addr == 0 || done:
-			err = x.delete(hash, old)
+		case other == 0:
+			return x.put(hash, addr, 0)
+		case here == addr:
+			err = x.delete(hash, other)
 		default:
-			err = x.put(hash, addr, old)
-			done = true
-		}
-		if err != nil {
-			return err
+			err = x.put(hash, addr, other)
+			here = addr
 		}
 	}
-}
-
-// findOther finds an address of the key other than addr; done is set when a slot with
-// addr itself is met.
-func (x *index) findOther(hash, addr uint64, done *bool, is func(uint64) (bool, error)) (uint64, error) {
-	return x.find(hash, func(a uint64) (bool, error) {
-		if a == addr {
-			*done = true
-			return false, nil
-		}
-		return is(a)
-	})
+	return err
 }
 
 // grow makes the file hold at least pages pages.
