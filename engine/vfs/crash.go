@@ -23,7 +23,7 @@ import (
 // started then is in Killed and PowerLost.
 //
 // What is stable: the data and size of a file after its Datasync; a range of them
-// after Mapping.Sync (not the size); creations, renames and removals in a directory after its
+// after Mapping.Sync, and that the file reaches to there; creations, renames and removals in a directory after its
 // SyncDir. All else may be lost in any combination, but an operation of
 // directories is lost as a whole. This is what POSIX leaves to a program, and
 // more than any one file system takes away.
@@ -412,6 +412,10 @@ func (f *crashFile) Map(off, n int64, writable bool) (*Mapping, error) {
 	m.sync = func(at, n int) error {
 		return f.c.operate(func(part float64) error {
 			f.node.disk.write(choose(f.c.rng, part), off+int64(at), int64(n))
+			if part >= .5 {
+				end := min(off+int64(at)+int64(n), f.node.content.length())
+				f.node.disk.size = max(f.node.disk.size, end)
+			}
 			return check(at, n)
 		})
 	}

@@ -279,6 +279,18 @@ func TestSyncOfPartOfMapping(t *testing.T) {
 	}
 }
 
+func TestSyncOfMappingBeyondOldEnd(t *testing.T) {
+	c, f := newTwin(t, 1, "old")
+	must(t, f.Allocate(0, 8192))
+	m, err := f.Map(0, 8192, true)
+	must(t, err)
+	m.Fill(0, []byte("new"))
+	must(t, m.Sync(0, 4096))
+	if got, want := string(c.PowerLost(0).Bytes("/f")), "new"+string(make([]byte, 4096-3)); got != want {
+		t.Errorf("%d bytes %.5q, want %d", len(got), got, len(want))
+	}
+}
+
 func TestLostDirectory(t *testing.T) {
 	c := NewCrash(1, CrashOptions{})
 	must(t, c.Mkdir("/d"))

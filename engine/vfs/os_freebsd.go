@@ -9,7 +9,13 @@ import (
 
 func datasync(fd int) error { return unix.Fsync(fd) }
 
-func msync(_ int, b []byte) error { return unix.Msync(b, unix.MS_SYNC) }
+// msync of a part of a file leaves its size, so fsync follows.
+func msync(fd int, b []byte) error {
+	if err := unix.Msync(b, unix.MS_SYNC); err != nil {
+		return err
+	}
+	return datasync(fd)
+}
 
 // reserve extends the size as well. The system call gives its error as its
 // result, as the function of POSIX does.

@@ -4,7 +4,8 @@ import "golang.org/x/sys/unix"
 
 func datasync(fd int) error { return unix.Fdatasync(fd) }
 
-// msync is enough on Linux: with MS_SYNC it waits for the disk, cache included.
+// msync is enough on Linux: with MS_SYNC it is an fdatasync of a part of the file,
+// waits for the disk, cache included, and makes the size durable.
 func msync(_ int, b []byte) error { return unix.Msync(b, unix.MS_SYNC) }
 
 // reserve extends the size as well: mode is 0.

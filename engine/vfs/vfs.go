@@ -123,8 +123,8 @@ func (m *Mapping) Fill(off int, b []byte) {
 	copy(m.Data[off:off+len(b)], b)
 }
 
-// Sync puts the pages of [off, off+n) on stable storage (msync). The file must
-// still be open.
+// Sync puts the pages of [off, off+n) on stable storage (msync), and with them what
+// is needed to find them again: that the file is so long. The file must still be open.
 func (m *Mapping) Sync(off, n int) error { return m.sync(off, n) }
 
 // Unmap releases the mapping; Data, and slices of it, must not be touched
