@@ -136,9 +136,8 @@ func (k *indexKeeper) finish(busy func()) {
 		k.must(err)
 		busy()
 	}
-	h, err := k.x.writeHard()
-	k.must(err)
-	k.must(k.x.syncHeaders())
+	h := k.x.hardHeader()
+	k.must(k.x.writeHard(h))
 	k.must(k.x.adopt(h))
 	k.done = slices.Clone(k.done[k.frozen:])
 }

@@ -59,18 +59,31 @@ func (x *index) syncPages() (done bool, err error) {
 	return x.h.cursor == x.h.frozenPages, nil
 }
 
-// writeHard writes the hard header of a sync of which all pages are synced. The header
-// counts once the page that holds it is synced: then adopt it.
-func (x *index) writeHard() (header, error) {
+// hardHeader is the header of a sync of which all pages are synced. Once it is durable,
+// adopt it.
+func (x *index) hardHeader() header {
 	h := x.h
 	h.seq++
 	h.dir, h.mark, h.pages = x.h.frozen, x.h.frozenMark, x.h.frozenPages
 	h.frozen, h.frozenMark, h.cursor, h.frozenPages = area{}, mark{}, 0, 0
-	m, off, err := x.chunk(0)
-	if err == nil {
+	return h
+}
+
+// writeHard makes a hard header durable, in both places, one after the other: the header
+// before leads to pages that are about to be used again, so it must not come back when
+// this one is damaged. It may run beside readers and writers.
+func (x *index) writeHard(h header) error {
+	for range 2 {
+		m, off, err := x.chunk(0)
+		if err != nil {
+			return err
+		}
 		m.Fill(off+x.headerPlace(hard), h.encode())
+		if err := x.syncHeaders(); err != nil {
+			return err
+		}
 	}
-	return h, err
+	return nil
 }
 
 // syncHeaders syncs the page of the headers.
@@ -93,25 +106,29 @@ func (x *index) adopt(h header) error {
 
 // resume makes an index that was just opened ready for changes.
 func (x *index) resume(trusted bool) error {
-	if !trusted {
-		// The hard directory must stay as it is: changes go to a copy.
-		working, err := x.newArea(x.hard.dir.depth)
-		if err != nil {
-			return err
-		}
-		if err := x.copyDirectory(working, x.hard.dir); err != nil {
-			return err
-		}
-		x.h.dir = working
-		return x.writeSoftTwice()
+	interrupted := x.h.frozen.depth != 0 && x.h.frozen == x.hard.dir
+	if trusted && !interrupted {
+		return nil
 	}
-	if x.h.frozen.depth != 0 && x.h.frozen == x.hard.dir {
-		// The process that wrote this hard header died before it knew that the header
-		// is durable. Nothing that the one before reaches may be used again until it is.
-		if err := x.syncHeaders(); err != nil {
-			return err
-		}
+	// The process that wrote this hard header may have died before it knew that the
+	// header is durable. Nothing that the one before reaches may be used again until it is.
+	if err := x.syncHeaders(); err != nil {
+		return err
+	}
+	if err := x.writeHard(x.hard); err != nil {
+		return err
+	}
+	if trusted {
 		return x.adopt(x.hard)
 	}
-	return nil
+	// The hard directory must stay as it is: changes go to a copy.
+	working, err := x.newArea(x.hard.dir.depth)
+	if err != nil {
+		return err
+	}
+	if err := x.copyDirectory(working, x.hard.dir); err != nil {
+		return err
+	}
+	x.h.dir = working
+	return x.writeSoftTwice()
 }

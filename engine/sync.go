@@ -291,18 +291,10 @@ func (db *DB) syncIndex(stop func() bool) (err error) {
 
 // finishIndex ends an index sync of which all pages are synced.
 func (db *DB) finishIndex() error {
-	// Syncing pages does not everywhere make the file's size durable.
-	if err := db.idx.file.Datasync(); err != nil {
-		return err
-	}
-	var h header
-	if err := db.locked(func() (err error) {
-		h, err = db.idx.writeHard()
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := db.idx.syncHeaders(); err != nil {
+	db.mu.RLock()
+	h := db.idx.hardHeader()
+	db.mu.RUnlock()
+	if err := db.idx.writeHard(h); err != nil {
 		return err
 	}
 	return db.locked(func() error { return db.idx.adopt(h) })
