@@ -50,6 +50,7 @@ var (
 	errBadRecord = errors.New("malformed record")
 	errChecksum  = errors.New("checksum mismatch")
 	errUnknown   = errors.New("record of an unknown kind")
+	errTornValue = errors.New("value file is missing or damaged")
 )
 
 // record is a decoded record; key and value point into the log.
@@ -66,6 +67,11 @@ type record struct {
 
 // isValue tells whether the record gives a key a value.
 func (r *record) isValue() bool { return r.kind >= kindValue }
+
+// madeFile tells whether the record, at addr, came with a new value file.
+func (r *record) madeFile(addr uint64) bool {
+	return r.flags&flagFile != 0 && len(r.value) == valueReference && binary.LittleEndian.Uint64(r.value) == addr
+}
 
 // recordCRC is the checksum of a whole record at addr.
 func recordCRC(addr uint64, b []byte) uint32 {

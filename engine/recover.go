@@ -2,14 +2,14 @@ package engine
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	iofs "io/fs"
 	"os"
 	"time"
+
+	"github.com/nubdb/nubdb/engine/vfs"
 )
 
 // recover brings a database that another process left, in whatever state, to where
@@ -70,50 +70,118 @@ func (db *DB) rebuildIndex(from mark, boot string) error {
 	return noSpace(err)
 }
 
+var errStop = errors.New("stop")
+
+// tail is the log from a mark to its end.
+type tail struct {
+	from, end mark
+	reached   uint64   // what cannot be read behind the end
+	stop      error    // why
+	synced    uint64   // the log is known to have been on stable storage up to here
+	values    []uint64 // value files that its records made
+}
+
 // replay does steps 2 to 5.
 func (db *DB) replay(from mark, trusted bool) error {
 	if err := db.log.openUpTo(db.log.number(from.addr)); err != nil {
 		return err
 	}
-	synced := max(db.idx.h.synced, from.addr)
-	end, reached, stop := db.log.frames(from, func(f *frame) error {
-		synced = max(synced, f.commit.synced)
-		return nil
-	})
-	if end.addr < synced || (!trusted && db.log.syncedBehind(reached) > end.addr) {
-		return db.log.damaged(reached, fmt.Errorf("%w; the log is known to be good beyond this place; see --verify and --repair", stop))
+	t := db.readTail(from, trusted)
+	if t.end.addr < t.synced || (!trusted && db.log.syncedBehind(t.reached) > t.end.addr) {
+		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place; see --verify and --repair", t.stop))
 	}
-	if stop != nil && !isTorn(stop) {
-		return db.log.damaged(reached, stop)
+	if t.stop != nil && !isTorn(t.stop) {
+		return db.log.damaged(t.reached, t.stop)
 	}
-	if err := db.continueAt(end, reached, trusted, stop); err != nil {
+	if err := db.continueAt(t, trusted); err != nil {
 		return err
 	}
 	if db.opt.ReadOnly {
-		return db.overlay(from, end)
+		return db.overlay(from, t.end)
 	}
 	if err := db.idx.resume(trusted || db.idx.hard.seq == 0); err != nil {
 		return noSpace(err)
 	}
-	return db.redo(from, end)
+	return db.redo(t)
+}
+
+// readTail finds the end of the log.
+func (db *DB) readTail(from mark, trusted bool) tail {
+	t := tail{from: from, synced: max(db.idx.h.synced, from.addr)}
+	t.end, t.reached, t.stop = db.log.frames(from, func(f *frame) error {
+		t.synced = max(t.synced, f.commit.synced)
+		t.values = append(t.values, f.values...)
+		return nil
+	})
+	if trusted || len(t.values) == 0 || t.values[len(t.values)-1] < t.synced {
+		return t
+	}
+	if whole := db.wholeValues(&t); whole.addr < t.end.addr {
+		t.end, t.reached, t.stop = whole, whole.addr, errTornValue
+	}
+	return t
+}
+
+// wholeValues returns the last mark up to which all value files are whole. The power may
+// have gone when a frame was on stable storage, but not yet the value files that it made.
+// Those that have been replaced again do not matter: they may have been removed.
+func (db *DB) wholeValues(t *tail) (good mark) {
+	good = t.from
+	torn := map[uint64]bool{}
+	db.log.frames(t.from, func(f *frame) error {
+		if f.end.addr > t.synced {
+			if err := f.each(func(addr uint64, r *record) error { return db.noteTorn(torn, addr, r) }); err != nil {
+				return err
+			}
+		}
+		if len(torn) == 0 {
+			good = f.end
+		}
+		return nil
+	})
+	return good
+}
+
+// noteTorn keeps the set of value files that are not whole but should be.
+func (db *DB) noteTorn(torn map[uint64]bool, addr uint64, r *record) error {
+	switch {
+	case r.kind == kindClear:
+		clear(torn)
+	case r.flags&flagWasFile != 0:
+		delete(torn, r.wasFile)
+	}
+	if !r.madeFile(addr) {
+		return nil
+	}
+	ref, err := decodeReference(r.value)
+	if err != nil {
+		return err
+	}
+	m, err := mapValueFile(db.fs, db.dir, ref)
+	if err != nil {
+		torn[addr] = true
+		return nil
+	}
+	return m.Unmap()
 }
 
 // isTorn tells whether a frame that could not be read may be one that was being
 // written when the machine stopped.
 func isTorn(err error) bool {
-	return errors.Is(err, errNoRecord) || errors.Is(err, errBadRecord) || errors.Is(err, errChecksum)
+	return errors.Is(err, errNoRecord) || errors.Is(err, errBadRecord) || errors.Is(err, errChecksum) || errors.Is(err, errTornValue)
 }
 
-// continueAt makes end the end of the log: the torn tail is cut off, what is not yet
-// durable becomes so, and appending can begin.
-func (db *DB) continueAt(end mark, reached uint64, trusted bool, stop error) error {
+// continueAt makes t.end the end of the log: the torn tail is cut off, and appending
+// can begin.
+func (db *DB) continueAt(t tail, trusted bool) error {
+	end := t.end
 	cur, err := db.log.segs.get(db.log.number(end.addr))
 	if err != nil {
 		return err
 	}
 	if !db.opt.ReadOnly {
 		// Behind a clean end there are only zeros, as long as the page cache has them.
-		clean := trusted && reached == end.addr && errors.Is(stop, errNoRecord) && !db.log.segs.has(cur.num+1)
+		clean := trusted && t.reached == end.addr && errors.Is(t.stop, errNoRecord) && !db.log.segs.has(cur.num+1)
 		if !clean {
 			if err := db.cut(cur, end.addr); err != nil {
 				return err
@@ -146,9 +214,9 @@ func (db *DB) cut(cur *segment, end uint64) error {
 	return db.fs.SyncDir(db.dir)
 }
 
-// redo brings the index from one mark to the end of the log.
-func (db *DB) redo(from, end mark) error {
-	if from.addr == end.addr {
+// redo brings the index to the end of the log.
+func (db *DB) redo(t tail) error {
+	if t.from.addr == t.end.addr {
 		if db.idx.h.flags&flagPoisoned == 0 {
 			return nil
 		}
@@ -156,21 +224,26 @@ func (db *DB) redo(from, end mark) error {
 		return db.idx.writeSoft()
 	}
 	if db.idx.h.flags&flagPoisoned != 0 {
-		if err := db.rewrite(from.addr, end.addr); err != nil {
+		if err := db.rewrite(t); err != nil {
 			return err
 		}
 		db.idx.h.flags &^= flagPoisoned
 	}
 	// The kernel has these frames, but perhaps nobody has waited for the disk.
-	if err := db.syncSegments(from.addr, end.addr); err != nil {
+	if err := db.syncTail(t); err != nil {
 		return err
 	}
-	return db.redoIndex(from, end)
+	return db.redoIndex(t.from, t.end)
 }
 
-// syncSegments syncs all segments between two addresses, and the directory.
-func (db *DB) syncSegments(from, to uint64) error {
-	for num := db.log.number(from); num <= db.log.number(to); num++ {
+// syncTail syncs the value files and segments of a tail, and the directory.
+func (db *DB) syncTail(t tail) error {
+	for _, id := range t.values {
+		if err := db.withValueFile(id, vfs.File.Datasync); err != nil {
+			return err
+		}
+	}
+	for num := db.log.number(t.from.addr); num <= db.log.number(t.end.addr); num++ {
 		s, err := db.log.segs.get(num)
 		if err != nil {
 			return err
@@ -270,11 +343,11 @@ func (db *DB) overlayKey(key []byte, addr uint64) error {
 	return nil
 }
 
-// rewrite writes the log behind the watermark, and the value files that belong to it,
-// once more. A write or sync of theirs has failed: the page cache may hold what the
+// rewrite writes a tail, and the value files that belong to it, once more. A write or sync of theirs has failed: the page cache may hold what the
 // disk does not, marked as clean, and another fsync alone would claim that all is well.
-func (db *DB) rewrite(from, to uint64) error {
-	for num := db.log.number(from); num <= db.log.number(to); num++ {
+func (db *DB) rewrite(t tail) error {
+	from := t.from.addr
+	for num := db.log.number(from); num <= db.log.number(t.end.addr); num++ {
 		s, err := db.log.segs.get(num)
 		if err != nil {
 			return err
@@ -288,26 +361,16 @@ func (db *DB) rewrite(from, to uint64) error {
 			return err
 		}
 	}
-	names, err := db.fs.ReadDir(db.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if id, ok := parseValueFileName(name); ok && id >= from {
-			if err := db.rewriteValueFile(name); err != nil {
-				return err
-			}
+	for _, id := range t.values {
+		if err := db.withValueFile(id, rewriteFile); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (db *DB) rewriteValueFile(name string) error {
-	f, err := db.fs.OpenFile(join(db.dir, name), os.O_RDWR)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+// rewriteFile writes all of a file once more.
+func rewriteFile(f vfs.File) error {
 	size, err := f.Size()
 	if err != nil {
 		return err
@@ -316,188 +379,19 @@ func (db *DB) rewriteValueFile(name string) error {
 	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if _, err := f.WriteAt(b, 0); err != nil {
-		return err
+	_, err = f.WriteAt(b, 0)
+	return err
+}
+
+// withValueFile calls do for a value file, unless it is gone.
+func (db *DB) withValueFile(id uint64, do func(vfs.File) error) error {
+	f, err := db.fs.OpenFile(join(db.dir, valueFileName(id)), os.O_RDWR)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
 	}
-	return f.Datasync()
-}
-
-var errStop = errors.New("stop")
-
-// frame is a whole frame of the log.
-type frame struct {
-	log    *log
-	start  uint64
-	end    mark // behind the commit record
-	commit commit
-	voids  []void
-}
-
-// void is a part of a frame that was taken back.
-type void struct{ from, to uint64 }
-
-// each calls fn for the frame's records that count, the commit record included.
-func (f *frame) each(fn func(addr uint64, r *record) error) error {
-	return f.log.walk(f.start, f.end.addr, func(addr uint64, r *record) error {
-		for _, v := range f.voids {
-			if addr >= v.from && addr < v.to {
-				return nil
-			}
-		}
-		return fn(addr, r)
-	})
-}
-
-// frames reads the log from a mark and calls fn for each whole frame. It returns the
-// end of the last one, the address of what could not be read behind it, and why.
-func (l *log) frames(from mark, fn func(*frame) error) (end mark, reached uint64, stop error) {
-	f := frame{log: l, start: from.addr}
-	end = from
-	c := cursor{log: l, addr: from.addr}
-	chain := from.chain
-	for {
-		b, r, err := c.next(chain)
-		if err != nil {
-			return end, c.addr, err
-		}
-		addr := c.addr
-		if r.kind == kindAbort {
-			if len(r.value) != 8 {
-				return end, addr, errBadRecord
-			}
-			f.voids = append(f.voids, void{binary.LittleEndian.Uint64(r.value), addr})
-		}
-		if r.kind == kindCommit {
-			if f.commit, err = decodeCommit(r.value); err != nil || f.commit.chain != chain {
-				return end, addr, errBadRecord
-			}
-		}
-		chain = crc32.Update(chain, castagnoli, b[:r.size])
-		c.addr += uint64(r.size)
-		if r.kind != kindCommit {
-			continue
-		}
-		f.end = mark{c.addr, chain, f.commit.counters}
-		if err := fn(&f); err != nil {
-			return end, c.addr, err
-		}
-		end = f.end
-		f = frame{log: l, start: c.addr}
-	}
-}
-
-// walk calls fn for all records between two addresses, taking them at their word.
-func (l *log) walk(from, to uint64, fn func(addr uint64, r *record) error) error {
-	c := cursor{log: l, addr: from}
-	for c.addr < to {
-		_, r, err := c.next(0)
-		if err != nil {
-			return l.damaged(c.addr, err)
-		}
-		if err := fn(c.addr, &r); err != nil {
-			return err
-		}
-		c.addr += uint64(r.size)
-	}
-	return nil
-}
-
-// cursor reads the log record by record, across segments.
-type cursor struct {
-	log  *log
-	addr uint64
-	seg  *segment
-	jump *segmentInfo // of the segment behind seg, nil if there is none
-}
-
-// next reads the record at the cursor, moving to the next segment first if the stream
-// goes on there; chain is the running CRC, 0 if it is not to be compared.
-func (c *cursor) next(chain uint32) ([]byte, record, error) {
-	if c.seg == nil || c.log.number(c.addr) != c.seg.num {
-		if err := c.enter(c.log.number(c.addr)); err != nil {
-			return nil, record{}, err
-		}
-	}
-	if c.jump != nil && c.jump.prevEnd == c.addr {
-		if chain != 0 && c.jump.chain != chain {
-			return nil, record{}, errBadRecord
-		}
-		c.addr = c.log.start(c.seg.num + 1)
-		if err := c.enter(c.seg.num + 1); err != nil {
-			return nil, record{}, err
-		}
-	}
-	b, err := c.bytes()
-	if err != nil {
-		return nil, record{}, err
-	}
-	r, err := loadRecord(b, c.addr)
-	return b, r, err
-}
-
-// bytes is what there is at the cursor: the file, or what the log has in its buffer.
-func (c *cursor) bytes() ([]byte, error) {
-	if l := c.log; l.cur != nil && l.cur.num == c.seg.num && c.addr < l.end {
-		return l.read(c.addr)
-	}
-	return c.seg.bytes(c.addr), nil
-}
-
-func (c *cursor) enter(num uint64) error {
-	s, err := c.log.segs.get(num)
 	if err != nil {
 		return err
 	}
-	c.seg, c.jump = s, nil
-	if c.log.segs.has(num + 1) {
-		if next, err := c.log.segs.get(num + 1); err == nil {
-			c.jump = &next.start
-		}
-	}
-	return nil
-}
-
-// openUpTo makes the segments up to num, and those there are behind it, known.
-func (l *log) openUpTo(num uint64) error {
-	ss := &l.segs
-	if num < ss.first {
-		return fmt.Errorf("%w: the log begins at segment %d, the index knows %d", ErrCorrupt, ss.first, num)
-	}
-	ss.extendTo(num)
-	for {
-		next := ss.first + uint64(len(ss.open))
-		f, err := ss.fs.OpenFile(join(ss.dir, segmentName(next)), os.O_RDONLY)
-		if errors.Is(err, iofs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		f.Close()
-		ss.extendTo(next)
-	}
-}
-
-// syncedBehind looks through what follows a bad place for commit records that are
-// whole, and returns the highest address that one of them knew to be synced. It is
-// what tells damage from a torn tail when the index has lost its watermark.
-func (l *log) syncedBehind(addr uint64) (synced uint64) {
-	for num := l.number(addr); l.segs.has(num); num++ {
-		s, err := l.segs.get(num)
-		if err != nil {
-			continue
-		}
-		start := max(addr, l.start(num))
-		for b := s.bytes(start); len(b) >= commitRecord; b, start = b[recordAlign:], start+recordAlign {
-			if b[4] != kindCommit {
-				continue
-			}
-			if r, err := loadRecord(b, start); err == nil {
-				if c, err := decodeCommit(r.value); err == nil {
-					synced = max(synced, c.synced)
-				}
-			}
-		}
-	}
-	return synced
+	defer f.Close()
+	return do(f)
 }
