@@ -13,19 +13,30 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/nubdb/nubdb/engine/vfs"
 )
 
 // safetyNet bounds how long a test waits for what it expects on a slow machine.
-const safetyNet = 10 * time.Second
+const safetyNet = 60 * time.Second
 
-// TestMain is the shell itself when a test has started it on a terminal.
+// TestMain is the shell itself when a test has started it on a terminal, with
+// what env has set.
 func TestMain(m *testing.M) {
-	if db := os.Getenv("NUBDB_TEST_SHELL"); db != "" {
-		cfg := Config{DB: db}
-		cfg.Timeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_TIMEOUT"))
-		os.Exit(Run(cfg))
+	db := os.Getenv("NUBDB_TEST_SHELL")
+	if db == "" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	cfg := Config{DB: db}
+	cfg.Timeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_TIMEOUT"))
+	cfg.Engine.LockTimeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_LOCK_TIMEOUT"))
+	if os.Getenv("NUBDB_TEST_FAIL") != "" {
+		cfg.Engine.FS = vfs.NewFault(vfs.OS, vfs.Rule{Ops: vfs.OpDatasync, Forever: true, Err: syscall.EIO})
+	}
+	if os.Getenv("NUBDB_TEST_PANIC") != "" {
+		cfg.Engine.Clock = func() int64 { panic("as a test wants it") }
+	}
+	os.Exit(Run(cfg))
 }
 
 // console is a process on a terminal of its own, with someone who types and looks
@@ -38,9 +49,11 @@ type console struct {
 	original unix.Termios
 	exited   chan struct{}
 
-	mu     sync.Mutex
-	screen *vt
-	news   chan struct{} // the screen has changed
+	mu       sync.Mutex // guards what follows
+	screen   *vt
+	received int // bytes, in all
+
+	news chan struct{} // the screen has changed
 }
 
 // start starts a shell on the database nubdb.db in dir, where its history is, too.
@@ -137,6 +150,7 @@ func (c *console) look() {
 		}
 		c.mu.Lock()
 		c.screen.Write(buf[:n])
+		c.received += n
 		c.mu.Unlock()
 		select {
 		case c.news <- struct{}{}:

@@ -62,7 +62,9 @@ func (d *database) letGo() error {
 	if d.db == nil {
 		return d.failed
 	}
-	if d.policy != SyncNo {
+	if d.policy == SyncNo {
+		d.note(d.db.Flush())
+	} else {
 		d.note(d.db.Sync())
 	}
 	d.note(d.db.Close())
@@ -138,6 +140,8 @@ func (d *database) size() (int64, error) {
 	defer tx.Rollback()
 	return tx.Len()
 }
+
+func (d *database) exists() bool { return d.db != nil && d.db.Exists() }
 
 func (d *database) inMulti() bool { return d.session != nil && d.session.InMulti() }
 

@@ -2,7 +2,6 @@ package repl
 
 import (
 	"bytes"
-	"io"
 	"os"
 )
 
@@ -13,6 +12,7 @@ type plainReader struct {
 	keys   *keyboard
 	term   *terminal
 	out    *os.File
+	silent bool // out is no terminal: nobody wants to see prompts there
 	prompt string
 }
 
@@ -33,12 +33,17 @@ func (p *plainReader) readLine(prompt string) (string, error) {
 			return line, nil
 		}
 		if err := p.keys.fill(); err != nil {
-			p.leave()
 			return "", err
 		}
 	}
 }
 
-func (p *plainReader) leave() { io.WriteString(p.out, "\n") }
+func (p *plainReader) leave() { p.write("\n") }
 
-func (p *plainReader) redraw() { io.WriteString(p.out, p.prompt) }
+func (p *plainReader) redraw() { p.write(p.prompt) }
+
+func (p *plainReader) write(text string) {
+	if !p.silent {
+		p.out.WriteString(text)
+	}
+}

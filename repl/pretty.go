@@ -1,6 +1,7 @@
 package repl
 
 import (
+	"bytes"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
@@ -48,7 +49,7 @@ func appendScalar(dst []byte, r *wire.Reply) []byte {
 	case wire.KindStatus:
 		return appendVisible(dst, r.Str)
 	case wire.KindError:
-		return appendVisible(append(dst, "(error) "...), r.Str)
+		return appendVisible(append(dst, "(error) "...), bytes.TrimRight(r.Str, " "))
 	case wire.KindInteger:
 		return strconv.AppendInt(append(dst, "(integer) "...), r.Int, 10)
 	case wire.KindDouble:

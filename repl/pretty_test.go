@@ -31,6 +31,7 @@ func TestReplies(t *testing.T) {
 		{"nil", wire.Nil, []string{`(nil)`}},
 		{"aborted EXEC", wire.NilArray, []string{`(nil)`}},
 		{"error", wire.Error("ERR syntax error"), []string{`(error) ERR syntax error`}},
+		{"error that ends in a blank", wire.Error("ERR beginning with: "), []string{`(error) ERR beginning with:`}},
 		{"error with a client's bytes", wire.Error("ERR unknown command '\x1b[2Jé\xff'"), []string{`(error) ERR unknown command '\x1b[2Jé\xff'`}},
 
 		{"string", bulk("Alice"), []string{`"Alice"`}},

@@ -55,31 +55,27 @@ const (
 
 // Run is the shell, on the terminal that stdin is. It returns the status to exit with.
 func Run(cfg Config) int {
-	s, err := open(cfg)
-	if err != nil {
-		say(err.Error())
-		if errors.Is(err, engine.ErrBusy) {
-			return statusBusy
-		}
-		return statusFailed
-	}
-	defer s.close()
+	s := newShell(cfg)
 	if cfg.Timeout > 0 {
 		timer := time.AfterFunc(cfg.Timeout, func() { s.stop(statusTimeout) })
 		defer timer.Stop()
 	}
-	s.welcome()
-	err = s.loop()
+	err := s.db.open() // may wait for another process
+	if err == nil {
+		err = s.talk()
+	}
 	if e := s.db.letGo(); err == nil {
 		err = e
 	}
-	switch status := int(s.status.Load()); {
-	case err != nil:
+	switch {
+	case err == nil:
+		return int(s.status.Load())
+	case errors.Is(err, engine.ErrBusy):
 		say(err.Error())
-		return statusFailed
-	default:
-		return status
+		return statusBusy
 	}
+	say(err.Error())
+	return statusFailed
 }
 
 // shell is a running shell.
@@ -90,6 +86,7 @@ type shell struct {
 	term    *terminal
 	keys    *keyboard
 	lines   lineReader
+	display *os.File // where prompts and lines are shown
 	history *history
 	reader  *wire.Reader // of what lines yields
 	typed   []string     // the lines of the command under way
@@ -97,36 +94,45 @@ type shell struct {
 	out     []byte       // the reply that is being shown
 
 	signals chan os.Signal
+	ready   atomic.Bool  // the terminal has been taken
 	cut     atomic.Bool  // Ctrl-C since the line was entered: no more of the reply is shown
 	status  atomic.Int32 // why the shell must end, as an exit status; 0 while it may go on
 }
 
-// open opens the database, which may wait for another process, then the terminal.
-func open(cfg Config) (*shell, error) {
-	s := &shell{cfg: cfg, prompts: newPrompts(cfg.DB), signals: make(chan os.Signal, 4)}
+func newShell(cfg Config) *shell {
 	cfg.Engine.Log = say
-	s.db = database{path: cfg.DB, engine: cfg.Engine, policy: cfg.Sync, report: say}
-	if err := s.db.open(); err != nil {
-		return nil, err
+	return &shell{
+		cfg:     cfg,
+		db:      database{path: cfg.DB, engine: cfg.Engine, policy: cfg.Sync, report: say},
+		prompts: newPrompts(cfg.DB),
+		history: openHistory(historyPath()),
+		signals: make(chan os.Signal, 4),
 	}
-	err := s.openTerminal()
-	if err != nil {
-		s.db.letGo()
-		return nil, err
+}
+
+// talk takes the terminal, runs what is typed on it, and gives it back. An error
+// means that the terminal cannot be used.
+func (s *shell) talk() error {
+	if err := s.openTerminal(); err != nil {
+		return err
 	}
-	s.reader = wire.NewReader(s, wire.ShellGrammar)
+	defer s.term.restore()
+	defer s.keys.Close()
 	s.listen()
-	return s, nil
+	defer s.stopListening()
+	s.welcome()
+	return s.loop()
 }
 
 // openTerminal chooses how lines are read: the editor draws on stdout, or on
 // stderr if only replies are to go to stdout.
 func (s *shell) openTerminal() (err error) {
-	display := os.Stdout
-	if !isatty.IsTerminal(display.Fd()) {
-		display = os.Stderr
+	s.display = os.Stdout
+	if !isatty.IsTerminal(os.Stdout.Fd()) {
+		s.display = os.Stderr
 	}
-	plain := os.Getenv("TERM") == "dumb" || !isatty.IsTerminal(display.Fd())
+	visible := isatty.IsTerminal(s.display.Fd())
+	plain := !visible || os.Getenv("TERM") == "dumb"
 	if s.term, err = openTerminal(os.Stdin, plain); err != nil {
 		return err
 	}
@@ -134,35 +140,28 @@ func (s *shell) openTerminal() (err error) {
 		return err
 	}
 	if plain {
-		s.history = openHistory("")
-		s.lines = &plainReader{keys: s.keys, term: s.term, out: display}
+		s.lines = &plainReader{keys: s.keys, term: s.term, out: s.display, silent: !visible}
 		return nil
 	}
-	s.history = openHistory(historyPath())
 	if err := s.term.runMode(); err != nil {
 		return err
 	}
 	s.keys.takeOver()
-	s.lines, err = newEditor(s.keys, s.term, display, s.history, s.suspend)
+	s.lines, err = newEditor(s.keys, s.term, s.display, s.history, s.suspend)
 	return err
-}
-
-func (s *shell) close() {
-	s.stopListening()
-	s.keys.Close()
-	s.term.restore()
 }
 
 // welcome says what a person would want to know who mistyped the path.
 func (s *shell) welcome() {
-	if s.cfg.DB != ":memory:" && !s.db.db.Exists() {
-		fmt.Printf("new database %s\n", displayPath(s.cfg.DB))
+	if s.cfg.DB != engine.Memory && !s.db.exists() {
+		fmt.Fprintf(s.display, "new database %s\n", displayPath(s.cfg.DB))
 	}
 }
 
 // loop runs commands until the end of the input, QUIT or stop. An error means that
 // replies cannot be shown.
 func (s *shell) loop() error {
+	s.reader = wire.NewReader(s, wire.ShellGrammar)
 	for !s.db.quit() && s.status.Load() == 0 {
 		cmd, err := s.reader.Next()
 		fault := (*wire.SyntaxError)(nil)
@@ -202,6 +201,7 @@ func (s *shell) Read(p []byte) (int, error) {
 			s.status.CompareAndSwap(0, int32(statusHangup)) // the signal may still be on its way
 		}
 		if err == io.EOF || s.status.Load() != 0 { // when readline is torn from a line, it enters that
+			s.lines.leave()
 			return 0, errEnd
 		}
 		if err != nil {

@@ -1,12 +1,15 @@
 package repl
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/nubdb/nubdb/engine"
 )
 
 // Keys as a terminal sends them.
@@ -247,6 +250,13 @@ func TestShellSignals(t *testing.T) {
 			c.expectExit(128 + int(sig))
 			c.expectAt(1, 0, "nubdb> SET k 1")
 		})
+		t.Run(sig.String()+" at an empty line", func(t *testing.T) {
+			c := start(t, t.TempDir())
+			c.expect("nubdb>")
+			c.signal(sig)
+			c.expectExit(128 + int(sig))
+			c.expectAt(1, 0, "nubdb>")
+		})
 		t.Run(sig.String()+" during a command", func(t *testing.T) {
 			c := start(t, t.TempDir())
 			c.expect("nubdb>")
@@ -262,6 +272,75 @@ func TestShellSignals(t *testing.T) {
 func TestShellTimeout(t *testing.T) {
 	c := start(t, t.TempDir(), env("NUBDB_TEST_TIMEOUT=10ms"))
 	c.expectExit(124)
+}
+
+func TestShellOnBusyDatabase(t *testing.T) {
+	dir := t.TempDir()
+	db, err := engine.Open(filepath.Join(dir, "nubdb.db"), engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, dir, env("NUBDB_TEST_LOCK_TIMEOUT=10ms"))
+	c.expectExit(5)
+	c = start(t, dir, env("NUBDB_TEST_LOCK_TIMEOUT=1h", "NUBDB_TEST_TIMEOUT=10ms"))
+	c.expectExit(124)
+}
+
+func TestShellOnSomethingElse(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "nubdb.db"), []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, dir)
+	c.expectExit(6)
+	c.expect("nubdb: not a NubDB database: nubdb.db is a file, not a directory")
+}
+
+// A failure of the database is an error like others to the shell, but not to
+// its exit status.
+func TestShellOnFailingDisk(t *testing.T) {
+	dir := t.TempDir()
+	c := start(t, dir)
+	c.expect("nubdb>")
+	c.keys("SET k 1\r" + ctrlD)
+	c.expectExit(0)
+	c = start(t, dir, env("NUBDB_TEST_FAIL=1"), window(120, 24))
+	c.expect("nubdb>")
+	c.keys("SET k 2\r")
+	failure := "database has failed: sync nubdb.db/0000000000000001.log: input/output error"
+	c.expect("nubdb> SET k 2", "(error) ERR not on stable storage: "+failure, "nubdb>")
+	c.keys(ctrlD)
+	c.expectExit(6)
+	c.expect("nubdb>", "nubdb: "+failure)
+}
+
+func TestShellRestoresTheTerminalInPanic(t *testing.T) {
+	c := start(t, t.TempDir(), env("NUBDB_TEST_PANIC=1"))
+	c.expect("nubdb>")
+	c.keys("SET k 1\r")
+	c.expectExit(2)
+}
+
+// Ctrl-C stops a reply that is longer than anybody wants to see.
+func TestShellCutsReply(t *testing.T) {
+	c := start(t, t.TempDir())
+	c.expect("nubdb>")
+	const length = 20_000_000 // four characters each on the screen
+	c.keys(fmt.Sprintf("SETRANGE k %d x\rGET k\r", length))
+	c.wait([]string{`\x00\x00...`}, func() bool { return strings.Contains(c.screen.text()[0], `\x00\x00`) })
+	c.keys(ctrlC)
+	c.expect("nubdb>")
+	if c.received > length {
+		t.Errorf("%d bytes were shown all the same", c.received)
+	}
 }
 
 // The window is closed: the terminal is gone while the shell waits for a key.
@@ -351,8 +430,8 @@ func TestShellIntoFile(t *testing.T) {
 	c.expect("nubdb>")
 	c.keys("ECHO a\r" + ctrlD)
 	c.expectExit(0)
-	c.expect("nubdb> ECHO a", "nubdb>")
-	if got, _ := os.ReadFile(out.Name()); string(got) != "new database ./nubdb.db\n\"a\"\n" {
+	c.expect("new database ./nubdb.db", "nubdb> ECHO a", "nubdb>")
+	if got, _ := os.ReadFile(out.Name()); string(got) != "\"a\"\n" {
 		t.Errorf("stdout %q", got)
 	}
 }

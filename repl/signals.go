@@ -21,6 +21,7 @@ func (s *shell) listen() {
 			signal.Notify(s.signals, sig)
 		}
 	}
+	s.ready.Store(true)
 	go func() {
 		for sig := range s.signals {
 			s.react(sig.(syscall.Signal))
@@ -54,8 +55,12 @@ func (s *shell) interrupt() {
 }
 
 // stop ends the shell with an exit status. The command under way is ended or
-// finished first; whoever cannot wait for that says so again.
+// finished first; whoever cannot wait for that says so again. While the shell waits
+// for the database there is nothing to lose.
 func (s *shell) stop(status int) {
+	if !s.ready.Load() {
+		os.Exit(status)
+	}
 	if !s.status.CompareAndSwap(0, int32(status)) {
 		s.term.restore()
 		os.Exit(status)

@@ -43,7 +43,8 @@ func openTerminal(file *os.File, plain bool) (*terminal, error) {
 		return t, nil
 	}
 	t.running.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHONL | unix.IEXTEN
-	t.running.Lflag |= unix.ISIG
+	// Without NOFLSH Ctrl-C would drop output too, even the prompt that comes next.
+	t.running.Lflag |= unix.ISIG | unix.NOFLSH
 	t.running.Cc[unix.VMIN], t.running.Cc[unix.VTIME] = 1, 0
 
 	t.editing = t.running // output stays as it is: "\n" still begins a new line
