@@ -184,7 +184,8 @@ func (db *DB) createFiles() error {
 	db.log.begin(first, from.addr, 0)
 	db.log.dirty = []*segment{first}
 	db.log.newFiles = true
-	if db.idx, err = createIndex(db.fs, db.dir, db.man.uuid, from, db.fs.BootID()); err != nil {
+	h := header{uuid: db.man.uuid, mark: from, synced: from.addr, flags: flagNew}
+	if db.idx, err = createIndex(db.fs, db.dir, db.fs.BootID(), h); err != nil {
 		return err
 	}
 	db.committed, db.synced = from.addr, from.addr
@@ -196,7 +197,16 @@ func (db *DB) createFiles() error {
 	if err := writeManifest(db.fs, db.dir, &db.man); err != nil {
 		return err
 	}
-	return db.fs.SyncDir(parent(db.dir))
+	return db.syncParent()
+}
+
+// syncParent makes the database's entry in its parent durable. Then it is new no longer.
+func (db *DB) syncParent() error {
+	if err := db.fs.SyncDir(parent(db.dir)); err != nil {
+		return err
+	}
+	db.idx.h.flags &^= flagNew
+	return db.idx.writeSoft()
 }
 
 // parent is the directory that holds a path's last part.

@@ -333,13 +333,13 @@ func (x *index) writeSoftTwice() error {
 	return x.writeSoft()
 }
 
-// createIndex makes an empty index file for a log that begins at from.
-func createIndex(fs vfs.FS, dir string, uuid [16]byte, from mark, boot string) (*index, error) {
+// createIndex makes an empty index file, with what h says of the log.
+func createIndex(fs vfs.FS, dir, boot string, h header) (*index, error) {
 	f, err := fs.OpenFile(join(dir, indexName), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
-	x := &index{file: f, logStart: from.addr - segmentHeader}
+	x := &index{file: f, logStart: h.mark.addr - segmentHeader, h: h}
 	id, err := f.Identity()
 	if err == nil {
 		err = x.grow(2)
@@ -348,8 +348,7 @@ func createIndex(fs vfs.FS, dir string, uuid [16]byte, from mark, boot string) (
 		f.Close()
 		return nil, err
 	}
-	x.h = header{uuid: uuid, dir: area{page: 1, depth: minDepth}, pages: 2, mark: from, synced: from.addr,
-		boot: bootHash(boot, id)}
+	x.h.dir, x.h.pages, x.h.boot = area{page: 1, depth: minDepth}, 2, bootHash(boot, id)
 	if err = x.clearDirectory(x.h.dir); err == nil {
 		err = x.writeSoftTwice()
 	}
@@ -361,7 +360,8 @@ func bootHash(boot string, id [2]uint64) uint64 { return siphash(id[0], id[1], [
 
 // openIndex opens the index file of a database and chooses the header to go by.
 // trusted is false if that is a hard one: then the log must be redone from its mark.
-// errNoIndex says that the file is of no use and must be made again.
+// errNoIndex says that the file is of no use and must be made again; what its headers
+// still say of the log is in x.h then, if x is not nil.
 func openIndex(fs vfs.FS, dir string, uuid [16]byte, logStart uint64, boot string, readOnly bool) (x *index, trusted bool, err error) {
 	flag := os.O_RDWR
 	if readOnly {
@@ -381,9 +381,8 @@ func openIndex(fs vfs.FS, dir string, uuid [16]byte, logStart uint64, boot strin
 	}
 	if err != nil {
 		x.close()
-		return nil, false, err
 	}
-	return x, trusted, nil
+	return x, trusted, err
 }
 
 var errNoIndex = errors.New("no usable index")
@@ -410,14 +409,14 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 		x.h = soft
 		return true, nil
 	}
-	if x.hard.seq == 0 || !x.reaches(&x.hard) {
-		return false, errNoIndex
-	}
 	x.h = x.hard
 	x.h.seq = max(x.hard.seq, soft.seq)
 	x.h.boot = own
 	x.h.synced = max(x.hard.synced, soft.synced)
-	x.h.flags = soft.flags & flagPoisoned
+	x.h.flags = soft.flags &^ flagBusy
+	if x.hard.seq == 0 || !x.reaches(&x.hard) {
+		return false, errNoIndex
+	}
 	x.h.frozen, x.h.frozenMark, x.h.cursor = area{}, mark{}, 0
 	return false, nil
 }

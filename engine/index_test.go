@@ -41,7 +41,7 @@ func newIndexKeeper(t testing.TB, fs vfs.FS, seed uint64) *indexKeeper {
 	k := &indexKeeper{t: t, fs: fs, rand: rand.New(rand.NewPCG(seed, 7)), boot: "first boot",
 		log: map[uint64]uint64{}, keys: map[uint64]uint64{}, next: firstAddr + segmentHeader}
 	var err error
-	k.x, err = createIndex(fs, ".", [16]byte{1}, mark{addr: k.next}, k.boot)
+	k.x, err = createIndex(fs, ".", k.boot, header{uuid: [16]byte{1}, mark: mark{addr: k.next}, synced: k.next})
 	k.must(err)
 	return k
 }

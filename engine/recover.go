@@ -33,7 +33,7 @@ func (db *DB) recover() error {
 	db.idx = idx
 	if rebuild {
 		if from, err = db.startOfLog(); err == nil {
-			err = db.rebuildIndex(from, boot)
+			err = db.rebuildIndex(from, idx, boot)
 		}
 		if err != nil {
 			return err
@@ -56,17 +56,22 @@ func (db *DB) startOfLog() (mark, error) {
 	return mark{addr: db.log.start(s.num), chain: s.start.chain}, nil
 }
 
-// rebuildIndex makes an empty index, to be filled from the log.
-func (db *DB) rebuildIndex(from mark, boot string) error {
+// rebuildIndex makes an empty index, to be filled from the log. lost is what there was of
+// the one before, nil if nothing: its watermark counts.
+func (db *DB) rebuildIndex(from mark, lost *index, boot string) (err error) {
 	db.opt.Log("rebuilding the index of " + db.dir + " from its log")
+	h := header{uuid: db.man.uuid, mark: from, synced: from.addr, flags: flagNew}
+	if lost != nil {
+		h.synced = max(h.synced, lost.h.synced)
+		h.flags |= lost.h.flags
+	}
 	if db.opt.ReadOnly {
 		// All of it will be in a layer in memory.
-		db.idx = &index{readOnly: true, logStart: from.addr - segmentHeader}
+		db.idx = &index{readOnly: true, logStart: from.addr - segmentHeader, h: h}
 		db.layers = []*layer{{cleared: 1}}
 		return nil
 	}
-	idx, err := createIndex(db.fs, db.dir, db.man.uuid, from, boot)
-	db.idx = idx
+	db.idx, err = createIndex(db.fs, db.dir, boot, h)
 	return noSpace(err)
 }
 
@@ -101,6 +106,9 @@ func (db *DB) replay(from mark, trusted bool) error {
 	}
 	if err := db.idx.resume(trusted || db.idx.hard.seq == 0); err != nil {
 		return noSpace(err)
+	}
+	if err := db.syncNew(); err != nil {
+		return err
 	}
 	return db.redo(t)
 }
@@ -212,6 +220,18 @@ func (db *DB) cut(cur *segment, end uint64) error {
 		return err
 	}
 	return db.fs.SyncDir(db.dir)
+}
+
+// syncNew makes the entries of a new database's files, and its own, durable. The process
+// that made it may have died before that.
+func (db *DB) syncNew() error {
+	if db.idx.h.flags&flagNew == 0 {
+		return nil
+	}
+	if err := db.fs.SyncDir(db.dir); err != nil {
+		return err
+	}
+	return db.syncParent()
 }
 
 // redo brings the index to the end of the log.
