@@ -32,7 +32,7 @@ const minColumns = 40
 // file in history.
 //
 // readline has a goroutine for the keys and one for the line. They work only
-// during readLine, and end when the keyboard is closed.
+// during readLine and end with the process: readline's own Close can wait for ever.
 type editor struct {
 	keys    *keyboard
 	screen  *screen

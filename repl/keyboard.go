@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
@@ -44,7 +45,7 @@ type keyboard struct {
 	buf   []byte // what was typed and has not been taken
 	chunk [4096]byte
 
-	ended  atomic.Bool // Ctrl-D was taken, and onEnd has not asked
+	ended  atomic.Bool // Ctrl-D was taken, and isEnd has not been asked
 	pastes chan []rune // the texts that pasteKey stands for, in order
 }
 
@@ -209,7 +210,7 @@ func pasteLength(typed []byte) int {
 	n := 0
 	for n < len(typed) {
 		r, size := utf8.DecodeRune(typed[n:])
-		if r == utf8.RuneError && size == 1 || r != '\t' && unicode.IsControl(r) {
+		if r == utf8.RuneError && size == 1 || r == pasteKey || r == suspendKey || r != '\t' && unicode.IsControl(r) {
 			break
 		}
 		n += size
@@ -240,7 +241,7 @@ func decodeKey(typed []byte) (code string, length int) {
 		return "", 0
 	}
 	r, size := utf8.DecodeRune(typed)
-	if unicode.IsControl(r) && bytes.IndexByte([]byte(knownControls), typed[0]) < 0 {
+	if r == pasteKey || r == suspendKey || unicode.IsControl(r) && !strings.ContainsRune(knownControls, r) {
 		return "", size
 	}
 	return string(typed[:size]), size

@@ -42,6 +42,7 @@ func TestKeys(t *testing.T) {
 		{"control characters that readline would insert", "a\x0f\x11\x16\x18\x1c\x1fb\u0085", "a|b"},
 		{"those that it knows", "\x01\x05\x12\x7f", "\x01|\x05|\x12|\x7f"},
 		{"Ctrl-Z is not for readline", "a\x1ab", "a|\ufdd1|b"},
+		{"characters that stand for keys", "a\ufdd0\ufdd1b", "a|b"},
 		{"Home and End of tmux", "\x1b[1~\x1b[4~", "\x01|\x05"},
 		{"Home and End of xterm", "\x1b[H", "\x1b|[|H"},
 		{"Ctrl with an arrow", "\x1b[1;5D\x1b[1;5C", "\x1bb|\x1bf"},
@@ -65,6 +66,13 @@ func TestPaste(t *testing.T) {
 	}
 	if got := string(<-k.pastes); got != text {
 		t.Errorf("pasted %q, want %q", got, text)
+	}
+}
+
+func TestPasteOfKeys(t *testing.T) {
+	keys, _ := typed(t, strings.Repeat("x", minPaste)+"\ufdd0\ufdd1\x1a\x00")
+	if got, want := strings.Join(keys, "|"), "\ufdd0|\ufdd1"; got != want {
+		t.Errorf("keys %q, want %q: the paste and Ctrl-Z", got, want)
 	}
 }
 

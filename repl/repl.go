@@ -45,7 +45,6 @@ type Config struct {
 
 // The exit statuses of a shell. That of a signal is 128 plus its number.
 const (
-	statusOK      = 0
 	statusBusy    = 5   // another process kept the database for the whole wait
 	statusFailed  = 6   // the database or the terminal cannot be used, or writes are not durable
 	statusTimeout = 124 // Config.Timeout ran out
@@ -193,17 +192,11 @@ var errEnd = errors.New("end of input")
 // for more only in the midst of a command.
 func (s *shell) Read(p []byte) (int, error) {
 	if s.rest == "" {
-		prompt := s.prompt()
-		s.cut.Store(false)
-		s.db.clearInterrupt()
-		line, err := s.lines.readLine(prompt)
-		if err == errGone {
-			s.status.CompareAndSwap(0, int32(statusHangup)) // the signal may still be on its way
+		tag := s.reader.Heredoc()
+		if tag == "" {
+			s.typed = s.typed[:0]
 		}
-		if err == io.EOF || s.status.Load() != 0 { // when readline is torn from a line, it enters that
-			s.lines.leave()
-			return 0, errEnd
-		}
+		line, err := s.ask(s.prompt(tag))
 		if err != nil {
 			return 0, err
 		}
@@ -215,13 +208,27 @@ func (s *shell) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// prompt is that for the next line, which begins a command unless a heredoc is open.
-func (s *shell) prompt() string {
-	if tag := s.reader.Heredoc(); tag != "" {
-		return heredoc(tag)
+// ask reads a line: errInterrupted and errEnd are the other results.
+func (s *shell) ask(prompt string) (string, error) {
+	s.cut.Store(false)
+	s.db.clearInterrupt()
+	line, err := s.lines.readLine(prompt)
+	if err == errGone {
+		s.stop(statusHangup) // the signal may still be on its way
 	}
-	s.typed = s.typed[:0]
-	if s.db.inMulti() {
+	if err == io.EOF || s.status.Load() != 0 { // when readline is torn from a line, it enters that
+		s.lines.leave()
+		return "", errEnd
+	}
+	return line, err
+}
+
+// prompt is that for a line of the heredoc with a tag, or for a command if that is "".
+func (s *shell) prompt(tag string) string {
+	switch {
+	case tag != "":
+		return heredoc(tag)
+	case s.db.inMulti():
 		return s.prompts.multi
 	}
 	return s.prompts.command
@@ -282,14 +289,14 @@ func (s *shell) write(b []byte) error {
 			b = []byte("\n")
 		}
 		n, err := os.Stdout.Write(b[:min(len(b), piece)])
-		if errors.Is(err, syscall.EPIPE) {
+		switch {
+		case errors.Is(err, syscall.EPIPE):
 			s.stop(statusPipe)
 			return nil
-		}
-		if err != nil && s.status.Load() != 0 { // the terminal is gone, and we know
+		case errors.Is(err, syscall.EIO): // of a terminal
+			s.stop(statusHangup)
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		b = b[n:]

@@ -47,6 +47,8 @@ func TestShellTypedReplies(t *testing.T) {
 	c.expect("  example     GET user:1", "nubdb>")
 	c.keys("SET k \"open\r")
 	c.expect(`nubdb> SET k "open`, "(error) ERR column 7: unterminated quote", "nubdb>")
+	c.keys("SET <<E \"open\rCLEAR\rE\r") // data of a command that is none
+	c.expect(`nubdb> SET <<E "open`, "(error) ERR column 9: unterminated quote", "<<E> CLEAR", "<<E> E", "nubdb>")
 	c.keys("  # a comment\r")
 	c.keys("\r")
 	c.keys(`["GET","n"]` + "\r")

@@ -40,6 +40,10 @@ func (s *shell) react(sig syscall.Signal) {
 	case syscall.SIGCONT:
 		s.resume()
 	default:
+		if s.status.Load() != 0 { // again: whoever sends it cannot wait
+			s.term.restore()
+			os.Exit(128 + int(sig))
+		}
 		s.stop(128 + int(sig))
 	}
 }
@@ -54,20 +58,18 @@ func (s *shell) interrupt() {
 	}
 }
 
-// stop ends the shell with an exit status. The command under way is ended or
-// finished first; whoever cannot wait for that says so again. While the shell waits
-// for the database there is nothing to lose.
+// stop ends the shell with an exit status; later calls change nothing. The command
+// under way is ended or finished first. While the shell waits for the database there
+// is nothing to lose.
 func (s *shell) stop(status int) {
 	if !s.ready.Load() {
 		os.Exit(status)
 	}
-	if !s.status.CompareAndSwap(0, int32(status)) {
-		s.term.restore()
-		os.Exit(status)
+	if s.status.CompareAndSwap(0, int32(status)) {
+		s.cut.Store(true)
+		s.db.interrupt()
+		s.keys.Close()
 	}
-	s.cut.Store(true)
-	s.db.interrupt()
-	s.keys.Close()
 }
 
 // suspend is Ctrl-Z at the prompt: it stops the process group, as the terminal

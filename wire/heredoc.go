@@ -69,9 +69,10 @@ func isName(b []byte) bool {
 }
 
 // Heredoc returns the tag of the heredoc that is waiting for its next line, or
-// "" when none is: the shell shows another prompt then.
+// "" when none is: the shell shows another prompt then. The heredocs of a command
+// that was given up count, too.
 func (r *Reader) Heredoc() string {
-	if r.mode != inHeredocs {
+	if r.mode != inHeredocs && r.mode != skipHeredocs {
 		return ""
 	}
 	return string(r.heredocs.tag())
