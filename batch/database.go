@@ -31,10 +31,37 @@ func (r *run) open() (err error) {
 	})
 	r.stop.onStop(r.session.Interrupt)
 	r.lastUse, r.lastSync = time.Now(), time.Now()
-	if r.Atomic {
-		return r.session.BeginAtomic()
+	r.exists = r.db.Exists()
+	if !r.Atomic {
+		return nil
 	}
-	return nil
+	if r.writes {
+		if err := r.create(); err != nil {
+			return err
+		}
+	}
+	return r.session.BeginAtomic()
+}
+
+// create makes the database if it does not exist, which may wait for another
+// process that does the same. A database that cannot be made ends the run; a
+// command that found out would only answer an error, as would all after it.
+func (r *run) create() error {
+	if r.exists || r.Engine.ReadOnly {
+		return nil
+	}
+	if err := r.endGroup(); err != nil {
+		return err
+	}
+	err := errStopped
+	r.stop.abandonable(r.sayWaiting, func() {
+		var tx *engine.Tx
+		if tx, err = r.db.Begin(true); err == nil {
+			tx.Rollback()
+			r.exists = true
+		}
+	})
+	return err
 }
 
 // sayWaiting is the last word of a run that is stopped while it waits for the database.

@@ -55,7 +55,9 @@ func (r *run) lintCommand(p place, cmd *wire.Command, check func(args [][]byte) 
 		r.fault(p, reply.Str)
 		return
 	}
-	switch command.Lookup(cmd.Args[0]).Name {
+	spec := command.Lookup(cmd.Args[0])
+	r.writes = r.writes || spec.Has(command.Write)
+	switch spec.Name {
 	case "MULTI":
 		r.multi = p
 	case "EXEC", "DISCARD", "RESET":

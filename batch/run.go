@@ -39,6 +39,7 @@ type run struct {
 
 	db       *engine.DB // nil while nobody needs it
 	session  *command.Session
+	exists   bool      // db is on disk; asking it would wait for the group under way
 	grouped  bool      // between session.Begin and End
 	ended    bool      // QUIT, or an error that ends the run
 	broken   bool      // a write or sync has failed: nothing more is acknowledged
@@ -53,6 +54,7 @@ type run struct {
 	at        place      // of the last command
 	synced    place      // of the last command that is on stable storage
 	multi     place      // of the MULTI that a lint has found open
+	writes    bool       // a lint has found a command that may write
 }
 
 // counts are what --summary tells.
@@ -202,13 +204,16 @@ func (r *run) prepare(cmd *wire.Command) error {
 			return err
 		}
 	}
-	if r.Atomic {
-		return nil
-	}
-	if spec := command.Lookup(cmd.Args[0]); spec != nil && spec.Has(command.OutsideTx) {
+	switch spec := command.Lookup(cmd.Args[0]); {
+	case spec == nil:
+	case spec.Has(command.OutsideTx):
 		return r.acknowledge()
+	case spec.Has(command.Write) && !r.Atomic:
+		if err := r.create(); err != nil {
+			return err
+		}
 	}
-	if !r.grouped {
+	if !r.grouped && !r.Atomic {
 		r.session.Begin()
 		r.grouped = true
 	}
