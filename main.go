@@ -11,7 +11,6 @@ import (
 
 	"github.com/nubdb/nubdb/batch"
 	"github.com/nubdb/nubdb/repl"
-	"github.com/nubdb/nubdb/repl"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -60,18 +59,6 @@ func (o *options) shell() repl.Config {
 }
 
 var shellSync = [...]repl.SyncPolicy{batch.SyncEnd: repl.SyncEnd, batch.SyncAlways: repl.SyncAlways, batch.SyncNo: repl.SyncNo}
-
-// shellSync is the policy of the shell, where a command is durable before its
-// reply unless a flag says otherwise.
-func (o *options) shellSync() repl.SyncPolicy {
-	switch {
-	case o.flags.Changed("sync") && o.Sync == batch.SyncEnd:
-		return repl.SyncEnd
-	case o.flags.Changed("sync") && o.Sync == batch.SyncNo:
-		return repl.SyncNo
-	}
-	return repl.SyncAlways
-}
 
 // usageError says what is wrong with the command line.
 func usageError(err error) int {
