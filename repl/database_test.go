@@ -48,12 +48,12 @@ func TestEndIsDurableWithinASecond(t *testing.T) {
 		}
 		for _, value := range []string{"1", "2"} {
 			run(d, "SET", "k", value)
-			time.Sleep(syncEvery - 1)
+			time.Sleep(syncEvery - time.Nanosecond)
 			synctest.Wait()
 			if got := durable(); got == value {
 				t.Errorf("SET k %s was durable at once: SyncEnd saves nothing", value)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if got := durable(); got != value {
 				t.Errorf("a second after SET k %s and a power cut k is %q", value, got)
