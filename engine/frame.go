@@ -75,6 +75,23 @@ func (l *log) frames(from mark, fn func(*frame) error) (end mark, reached uint64
 	}
 }
 
+var errStop = errors.New("stop")
+
+// framesBetween calls fn for the frames between two marks, of which it is known that they
+// are whole.
+func (l *log) framesBetween(from, end mark, fn func(*frame) error) error {
+	last, _, err := l.frames(from, func(f *frame) error {
+		if f.end.addr > end.addr {
+			return errStop
+		}
+		return fn(f)
+	})
+	if last.addr == end.addr {
+		return nil // the error is what stopped it behind the end
+	}
+	return err
+}
+
 // walk calls fn for all records between two addresses, taking them at their word.
 func (l *log) walk(from, to uint64, fn func(addr uint64, r *record) error) error {
 	c := cursor{log: l, addr: from}

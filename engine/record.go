@@ -51,6 +51,7 @@ var (
 	errChecksum  = errors.New("checksum mismatch")
 	errUnknown   = errors.New("record of an unknown kind")
 	errTornValue = errors.New("value file is missing or damaged")
+	errLength    = errors.New("wrong length")
 )
 
 // record is a decoded record; key and value point into the log.

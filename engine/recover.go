@@ -75,8 +75,6 @@ func (db *DB) rebuildIndex(from mark, lost *index, boot string) (err error) {
 	return noSpace(err)
 }
 
-var errStop = errors.New("stop")
-
 // tail is the log from a mark to its end.
 type tail struct {
 	from, end mark
@@ -91,7 +89,10 @@ func (db *DB) replay(from mark, trusted bool) error {
 	if err := db.log.openUpTo(db.log.number(from.addr)); err != nil {
 		return err
 	}
-	t := db.readTail(from, trusted)
+	t, err := db.readTail(from, trusted)
+	if err != nil {
+		return err
+	}
 	if t.end.addr < t.synced || (!trusted && db.log.syncedBehind(t.reached) > t.end.addr) {
 		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place; see --verify and --repair", t.stop))
 	}
@@ -114,7 +115,7 @@ func (db *DB) replay(from mark, trusted bool) error {
 }
 
 // readTail finds the end of the log.
-func (db *DB) readTail(from mark, trusted bool) tail {
+func (db *DB) readTail(from mark, trusted bool) (tail, error) {
 	t := tail{from: from, synced: max(db.idx.h.synced, from.addr)}
 	t.end, t.reached, t.stop = db.log.frames(from, func(f *frame) error {
 		t.synced = max(t.synced, f.commit.synced)
@@ -122,21 +123,22 @@ func (db *DB) readTail(from mark, trusted bool) tail {
 		return nil
 	})
 	if trusted || len(t.values) == 0 || t.values[len(t.values)-1] < t.synced {
-		return t
+		return t, nil
 	}
-	if whole := db.wholeValues(&t); whole.addr < t.end.addr {
+	whole, err := db.wholeValues(&t)
+	if whole.addr < t.end.addr {
 		t.end, t.reached, t.stop = whole, whole.addr, errTornValue
 	}
-	return t
+	return t, err
 }
 
 // wholeValues returns the last mark up to which all value files are whole. The power may
 // have gone when a frame was on stable storage, but not yet the value files that it made.
 // Those that have been replaced again do not matter: they may have been removed.
-func (db *DB) wholeValues(t *tail) (good mark) {
+func (db *DB) wholeValues(t *tail) (good mark, err error) {
 	good = t.from
 	torn := map[uint64]bool{}
-	db.log.frames(t.from, func(f *frame) error {
+	err = db.log.framesBetween(t.from, t.end, func(f *frame) error {
 		if f.end.addr > t.synced {
 			if err := f.each(func(addr uint64, r *record) error { return db.noteTorn(torn, addr, r) }); err != nil {
 				return err
@@ -147,7 +149,7 @@ func (db *DB) wholeValues(t *tail) (good mark) {
 		}
 		return nil
 	})
-	return good
+	return good, err
 }
 
 // noteTorn keeps the set of value files that are not whole but should be.
@@ -163,12 +165,15 @@ func (db *DB) noteTorn(torn map[uint64]bool, addr uint64, r *record) error {
 	}
 	ref, err := decodeReference(r.value)
 	if err != nil {
-		return err
+		return db.log.damaged(addr, err)
 	}
 	m, err := mapValueFile(db.fs, db.dir, ref)
-	if err != nil {
+	switch {
+	case errors.Is(err, iofs.ErrNotExist) || errors.Is(err, errLength) || errors.Is(err, errChecksum):
 		torn[addr] = true
 		return nil
+	case err != nil:
+		return err
 	}
 	return m.Unmap()
 }
@@ -176,7 +181,8 @@ func (db *DB) noteTorn(torn map[uint64]bool, addr uint64, r *record) error {
 // isTorn tells whether a frame that could not be read may be one that was being
 // written when the machine stopped.
 func isTorn(err error) bool {
-	return errors.Is(err, errNoRecord) || errors.Is(err, errBadRecord) || errors.Is(err, errChecksum) || errors.Is(err, errTornValue)
+	return !errors.Is(err, ErrCorrupt) && (errors.Is(err, errNoRecord) || errors.Is(err, errBadRecord) ||
+		errors.Is(err, errChecksum) || errors.Is(err, errTornValue))
 }
 
 // continueAt makes t.end the end of the log: the torn tail is cut off, and appending
@@ -278,10 +284,7 @@ func (db *DB) syncTail(t tail) error {
 // redoIndex applies the records between two marks to the index.
 func (db *DB) redoIndex(from, end mark) error {
 	began, said := time.Now(), time.Now()
-	_, _, err := db.log.frames(from, func(f *frame) error {
-		if f.end.addr > end.addr {
-			return errStop
-		}
+	if err := db.log.framesBetween(from, end, func(f *frame) error {
 		if err := f.each(db.redoRecord); err != nil {
 			return err
 		}
@@ -298,8 +301,7 @@ func (db *DB) redoIndex(from, end mark) error {
 			}
 		}
 		return nil
-	})
-	if err != nil && !isTorn(err) && !errors.Is(err, errStop) {
+	}); err != nil {
 		return noSpace(err)
 	}
 	db.idx.h.mark, db.idx.h.synced = end, end.addr
@@ -327,10 +329,7 @@ func (db *DB) redoRecord(addr uint64, r *record) error {
 
 // overlay does the same for a database that is only read: into a layer in memory.
 func (db *DB) overlay(from, end mark) error {
-	_, _, err := db.log.frames(from, func(f *frame) error {
-		if f.end.addr > end.addr {
-			return errStop
-		}
+	return db.log.framesBetween(from, end, func(f *frame) error {
 		return f.each(func(addr uint64, r *record) error {
 			switch {
 			case r.isValue():
@@ -343,10 +342,6 @@ func (db *DB) overlay(from, end mark) error {
 			return nil
 		})
 	})
-	if err != nil && !isTorn(err) && !errors.Is(err, errStop) {
-		return err
-	}
-	return nil
 }
 
 func (db *DB) overlayKey(key []byte, addr uint64) error {

@@ -119,7 +119,7 @@ func mapValueFile(fs vfs.FS, dir string, v reference) (*vfs.Mapping, error) {
 	defer f.Close()
 	size, err := f.Size()
 	if err == nil && size != valueFileSize(v.length) {
-		err = fmt.Errorf("%d bytes, want %d", size, valueFileSize(v.length))
+		err = fmt.Errorf("%w: %d bytes, want %d", errLength, size, valueFileSize(v.length))
 	}
 	if err != nil {
 		return fail(err)
