@@ -24,6 +24,7 @@ func Check(cfg Config) int {
 // each fault.
 func (r *run) lint(src *source, check func(args [][]byte) *wire.Reply) error {
 	r.begin(src)
+	var fault *wire.SyntaxError // once for all: it is on the heap
 	for n := 0; !r.ended; n++ {
 		if n%groupCommands == 0 || !src.Ready() {
 			r.err.flush()
@@ -32,7 +33,6 @@ func (r *run) lint(src *source, check func(args [][]byte) *wire.Reply) error {
 			}
 		}
 		cmd, err := src.Next()
-		var fault *wire.SyntaxError
 		switch {
 		case err == io.EOF:
 			return nil

@@ -148,11 +148,12 @@ func (r *run) group(src *source) error {
 	from := src.Offset()
 	for n := 1; !r.ended; n++ {
 		cmd, err := src.Next()
-		if fault := (*wire.SyntaxError)(nil); errors.As(err, &fault) {
-			r.syntaxError(src, fault)
-		} else if err != nil {
-			return err
-		} else if err := r.execute(src, cmd); err != nil {
+		if err == nil {
+			err = r.execute(src, cmd)
+		} else {
+			err = r.syntaxError(src, err)
+		}
+		if err != nil {
 			return err
 		}
 		full := n >= groupCommands || len(r.out.buf) >= groupOutput || src.Offset()-from >= groupInput
@@ -220,9 +221,13 @@ func (r *run) prepare(cmd *wire.Command) error {
 	return nil
 }
 
-// syntaxError shows a place of the input that is not a command. A broken RESP
-// request leaves no way to tell where the next one begins.
-func (r *run) syntaxError(src *source, fault *wire.SyntaxError) {
+// syntaxError shows a place of the input that is not a command; any other error
+// is returned. A broken RESP request leaves no way to tell where the next one begins.
+func (r *run) syntaxError(src *source, err error) error {
+	var fault *wire.SyntaxError
+	if !errors.As(err, &fault) {
+		return err
+	}
 	r.at = place{file: src.name, line: fault.Line}
 	r.counts.commands++
 	reply := wire.Error(fmt.Sprintf("ERR line %d, column %d: %s", fault.Line, fault.Column, fault.Message))
@@ -233,6 +238,7 @@ func (r *run) syntaxError(src *source, fault *wire.SyntaxError) {
 		r.ended = true
 		r.note(StatusStopped)
 	}
+	return nil
 }
 
 // failed counts a command that failed, says so where the user wants it, and ends
