@@ -189,9 +189,12 @@ func (db *DB) createFiles() error {
 		return err
 	}
 	db.committed, db.synced = from.addr, from.addr
-	// The segment's header must be there when the manifest says that it is. The
-	// index need not: it can be made again.
+	// The segment must be there when the manifest says that it is. The index need not:
+	// it can be made again.
 	if err := first.file.Datasync(); err != nil {
+		return err
+	}
+	if err := db.fs.SyncDir(db.dir); err != nil {
 		return err
 	}
 	if err := writeManifest(db.fs, db.dir, &db.man); err != nil {

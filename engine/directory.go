@@ -102,7 +102,7 @@ func (x *index) double() error {
 		return err
 	}
 	x.h.dir = to
-	if err := x.writeSoftTwice(); err != nil {
+	if err := x.writeSoft(); err != nil {
 		return err
 	}
 	x.freeArea(old)
@@ -226,7 +226,7 @@ func (x *index) clearAll() error {
 		return err
 	}
 	x.h.dir = a
-	if err := x.writeSoftTwice(); err != nil {
+	if err := x.writeSoft(); err != nil {
 		return err
 	}
 	x.scanned = false // nearly all pages became free
@@ -328,7 +328,7 @@ func (x *index) markReached(b *bitmap, a area) error {
 		if err != nil {
 			return err
 		}
-		if int64(page+1)*pageSize > x.size {
+		if (int64(page)+1)*pageSize > x.size {
 			return indexDamage(page, errDirectory)
 		}
 		b.set(page)

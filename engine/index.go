@@ -302,7 +302,8 @@ func growAtomic[T any](s []atomic.Pointer[T], n int) []atomic.Pointer[T] {
 	return grown
 }
 
-// writeSoft records the state in the older soft header.
+// writeSoft records the state in the older soft header. Whoever dies in the middle leaves
+// the newer one, and nothing has happened since that was written.
 func (x *index) writeSoft() error {
 	x.h.seq++
 	m, off, err := x.chunk(0)
@@ -325,14 +326,6 @@ func (x *index) headerPlace(kind int) int {
 	return headerSpacing * (2*kind + i)
 }
 
-// writeSoftTwice makes sure that neither soft header speaks of what was before.
-func (x *index) writeSoftTwice() error {
-	if err := x.writeSoft(); err != nil {
-		return err
-	}
-	return x.writeSoft()
-}
-
 // createIndex makes an empty index file, with what h says of the log.
 func createIndex(fs vfs.FS, dir, boot string, h header) (*index, error) {
 	f, err := fs.OpenFile(join(dir, indexName), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
@@ -350,7 +343,7 @@ func createIndex(fs vfs.FS, dir, boot string, h header) (*index, error) {
 	}
 	x.h.dir, x.h.pages, x.h.boot = area{page: 1, depth: minDepth}, 2, bootHash(boot, id)
 	if err = x.clearDirectory(x.h.dir); err == nil {
-		err = x.writeSoftTwice()
+		err = x.writeSoft()
 	}
 	return x, err
 }
@@ -424,9 +417,9 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 // reaches tells whether what a header speaks of lies within the file.
 func (x *index) reaches(h *header) bool {
 	inside := func(a area) bool {
-		return a.depth >= minDepth && a.depth <= maxDepth && int64(a.page+a.pages())*pageSize <= x.size
+		return a.depth >= minDepth && a.depth <= maxDepth && (int64(a.page)+int64(a.pages()))*pageSize <= x.size
 	}
-	return inside(h.dir) && (h.frozen.depth == 0 || inside(h.frozen)) && h.pages*pageSize <= uint64(x.size)
+	return inside(h.dir) && (h.frozen.depth == 0 || inside(h.frozen)) && h.pages <= uint64(x.size/pageSize)
 }
 
 func (x *index) close() error {

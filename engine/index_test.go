@@ -27,23 +27,32 @@ type indexKeeper struct {
 	list []uint64          // the keys in any order
 	next uint64            // address of the next record
 
-	done   []change // since the newest hard header's mark: what a redo does again
-	frozen int      // so many of them are before the mark of the sync under way
+	changes []change // all that the log says, oldest first
 
 	accounted int // how often all pages were accounted for
 }
 
-// change is what one record does to the index.
-type change struct{ hash, addr uint64 }
+// change is what the record that ends at a place in the log does to the index.
+type change struct {
+	end        uint64
+	hash, addr uint64 // addr 0: a deletion
+	clear      bool
+}
 
 func newIndexKeeper(t testing.TB, fs vfs.FS, seed uint64) *indexKeeper {
 	t.Helper()
-	k := &indexKeeper{t: t, fs: fs, rand: rand.New(rand.NewPCG(seed, 7)), boot: "first boot",
+	k := &indexKeeper{t: t, fs: fs, rand: rand.New(rand.NewPCG(seed, 7)), boot: fs.BootID(),
 		log: map[uint64]uint64{}, keys: map[uint64]uint64{}, next: firstAddr + segmentHeader}
 	var err error
-	k.x, err = createIndex(fs, ".", k.boot, header{uuid: [16]byte{1}, mark: mark{addr: k.next}, synced: k.next})
+	k.x, err = k.create()
 	k.must(err)
+	k.must(fs.SyncDir("."))
 	return k
+}
+
+func (k *indexKeeper) create() (*index, error) {
+	const begin = firstAddr + segmentHeader
+	return createIndex(k.fs, ".", k.boot, header{uuid: [16]byte{1}, mark: mark{addr: begin}, synced: begin})
 }
 
 func (k *indexKeeper) must(err error) {
@@ -76,23 +85,33 @@ func (k *indexKeeper) record(hash uint64) uint64 {
 func (k *indexKeeper) put(hash uint64) {
 	old, there := k.keys[hash]
 	addr := k.record(hash)
-	k.must(k.x.put(hash, addr, old))
 	k.keys[hash] = addr
 	if !there {
 		k.list = append(k.list, hash)
 	}
-	k.done = append(k.done, change{hash, addr})
+	k.changes = append(k.changes, change{end: k.next, hash: hash, addr: addr})
+	k.must(k.x.put(hash, addr, old))
 }
 
 // delete removes the i-th key.
 func (k *indexKeeper) delete(i int) {
 	hash := k.list[i]
-	k.must(k.x.delete(hash, k.keys[hash]))
+	old := k.keys[hash]
 	delete(k.keys, hash)
 	k.list[i] = k.list[len(k.list)-1]
 	k.list = k.list[:len(k.list)-1]
 	k.next += 8
-	k.done = append(k.done, change{hash, 0})
+	k.changes = append(k.changes, change{end: k.next, hash: hash})
+	k.must(k.x.delete(hash, old))
+}
+
+// clear removes all keys.
+func (k *indexKeeper) clear() {
+	clear(k.keys)
+	k.list = k.list[:0]
+	k.next += 8
+	k.changes = append(k.changes, change{end: k.next, clear: true})
+	k.must(k.x.clearAll())
 }
 
 // newKey is a random key. Every other one is of the 256th part of all that share their
@@ -121,15 +140,12 @@ func (k *indexKeeper) mark() {
 
 // freeze begins an index sync.
 func (k *indexKeeper) freeze() {
-	k.t.Helper()
 	k.mark()
 	k.must(k.x.freeze())
-	k.frozen = len(k.done)
 }
 
 // finish ends it; busy is called between its pieces.
 func (k *indexKeeper) finish(busy func()) {
-	k.t.Helper()
 	for done := false; !done; {
 		var err error
 		done, err = k.x.syncPages()
@@ -139,53 +155,38 @@ func (k *indexKeeper) finish(busy func()) {
 	h := k.x.hardHeader()
 	k.must(k.x.writeHard(h))
 	k.must(k.x.adopt(h))
-	k.done = slices.Clone(k.done[k.frozen:])
 }
 
-// clear removes all keys.
-func (k *indexKeeper) clear() {
-	k.t.Helper()
-	k.must(k.x.clearAll())
-	for hash := range k.keys {
-		k.done = append(k.done, change{hash, 0})
-	}
-	clear(k.keys)
-	k.list = k.list[:0]
-}
-
-// reopen opens the index as the next process does.
-func (k *indexKeeper) reopen() {
+// reopen opens the index as the next process does, which makes the changes behind the
+// mark again. Trusted is what it is expected to be.
+func (k *indexKeeper) reopen(trusted bool) {
 	k.t.Helper()
 	k.must(k.x.close())
-	k.open(true)
-}
-
-// reboot opens the index as after a power cut that took nothing.
-func (k *indexKeeper) reboot() {
-	k.t.Helper()
-	k.must(k.x.close())
-	k.boot += "'"
-	k.open(false)
-}
-
-// open opens the index, which is to be trusted or not. If not, the changes behind the
-// hard header's mark are made again.
-func (k *indexKeeper) open(trusted bool) {
-	k.t.Helper()
-	x, got, err := openIndex(k.fs, ".", [16]byte{1}, firstAddr, k.boot, false)
-	k.must(err)
-	if got != trusted {
+	if got := k.open(); got != trusted {
 		k.t.Fatalf("index trusted: %v, want %v", got, trusted)
 	}
+}
+
+func (k *indexKeeper) open() (trusted bool) {
+	x, trusted, err := openIndex(k.fs, ".", [16]byte{1}, firstAddr, k.boot, false)
+	if errors.Is(err, errNoIndex) {
+		x, err = k.create()
+		trusted = true
+	}
+	k.must(err)
 	k.x = x
 	k.must(x.resume(trusted))
-	if trusted {
-		return
-	}
-	for _, c := range k.done {
-		k.must(x.reconcile(c.hash, c.addr, k.is(c.hash)))
+	for _, c := range k.changes {
+		switch {
+		case c.end <= x.h.mark.addr:
+		case c.clear:
+			k.must(x.clearAll())
+		default:
+			k.must(x.reconcile(c.hash, c.addr, k.is(c.hash)))
+		}
 	}
 	k.mark()
+	return trusted
 }
 
 // check looks for all keys, for some that are not there, counts the slots and accounts
@@ -305,7 +306,7 @@ func (k *indexKeeper) reached(a area) map[uint32]uint64 {
 }
 
 // TestIndex makes random changes, with index syncs at any time, and opens the index again
-// and again: as it was left, and as after a power cut that kept everything.
+// and again, also as after a power cut that kept everything.
 func TestIndex(t *testing.T) {
 	k := newIndexKeeper(t, vfs.NewMem(), 1)
 	for phase := range 30 {
@@ -315,13 +316,14 @@ func TestIndex(t *testing.T) {
 		case 2:
 			k.finish(k.step)
 		case 3:
-			k.reopen()
+			k.reopen(true)
 		case 4:
 			k.freeze()
-			k.reopen() // goes on with the sync of the process before
+			k.reopen(true) // goes on with the sync of the process before
 			k.finish(k.step)
 		case 5:
-			k.reboot()
+			k.boot += "'" // the machine starts again
+			k.reopen(false)
 		}
 		k.checkSome(50)
 		for range 10_000 {
@@ -342,7 +344,8 @@ func TestIndex(t *testing.T) {
 	k.check()
 	k.put(5)
 	k.check()
-	k.reboot()
+	k.boot += "'"
+	k.reopen(false)
 	k.check()
 	k.must(k.x.close())
 }

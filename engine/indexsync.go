@@ -40,7 +40,7 @@ func (x *index) freeze() error {
 	x.h.dir, x.h.frozen, x.h.frozenMark = working, frozen, x.h.mark
 	x.h.cursor, x.h.frozenPages = 0, x.h.pages
 	x.scanned = false // what the frozen directory reaches is pinned now
-	return x.writeSoftTwice()
+	return x.writeSoft()
 }
 
 // syncPages syncs one piece of the file; done when all are. It may run beside readers
@@ -48,6 +48,9 @@ func (x *index) freeze() error {
 func (x *index) syncPages() (done bool, err error) {
 	page := uint32(x.h.cursor)
 	n := min(syncPiece, uint32(x.h.frozenPages)-page, chunkPages-page%chunkPages)
+	if n == 0 {
+		return true, nil // another process has synced the last piece
+	}
 	m, off, err := x.chunk(page)
 	if err == nil {
 		err = m.Sync(off, int(n)*pageSize)
@@ -130,5 +133,5 @@ func (x *index) resume(trusted bool) error {
 		return err
 	}
 	x.h.dir = working
-	return x.writeSoftTwice()
+	return x.writeSoft()
 }
