@@ -89,11 +89,9 @@ func (d *database) do(args [][]byte) wire.Reply {
 	reply := d.session.Do(args)
 	switch d.policy {
 	case SyncAlways:
-		if err := d.db.Sync(); err != nil {
-			d.note(err)
-			if !reply.IsError() {
-				return wire.Error("ERR not on stable storage: " + err.Error())
-			}
+		// A failure is final to the engine: letGo will hear of it again.
+		if err := d.db.Sync(); err != nil && !reply.IsError() {
+			return wire.Error("ERR not on stable storage: " + err.Error())
 		}
 	case SyncEnd:
 		d.syncSoon()

@@ -105,10 +105,17 @@ func TestShellHistory(t *testing.T) {
 	dir := t.TempDir()
 	c := start(t, dir)
 	c.expect("nubdb>")
-	for _, line := range []string{"ECHO one", "AUTH secret", "ECHO two", "ECHO one"} {
+	for _, line := range []string{"ECHO one", "AUTH secret", "ECHO  two", "ECHO one", "ECHO 'three"} {
 		c.keys(line + "\r")
 	}
-	c.expect("nubdb> ECHO one", `"one"`, "nubdb>")
+	c.expect("nubdb> ECHO 'three", "(error) ERR column 6: unterminated quote", "nubdb>")
+	c.keys(up)
+	c.expect("nubdb> ECHO 'three")
+	c.keys(end + "'\r") // corrected
+	c.expect(`"three"`, "nubdb>")
+	c.keys(up + up + up + up + up + up + up)
+	c.expect(`"three"`, "nubdb> ECHO  two") // the oldest
+	c.keys(ctrlC)
 	c.keys("ECHO <<E\rx\ry\rE\r")
 	c.expect("<<E> E", `"x\ny"`, "nubdb>")
 	c.keys(ctrlD)
@@ -118,7 +125,7 @@ func TestShellHistory(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("history: %v, %v; want mode 0600", info, err)
 	}
-	want := "ECHO two\nECHO one\nECHO \"x\\ny\"\n"
+	want := "ECHO  two\nECHO one\nECHO 'three\nECHO 'three'\nECHO \"x\\ny\"\n"
 	if got, err := os.ReadFile(path); err != nil || string(got) != want {
 		t.Errorf("history %q, %v; want %q", got, err, want)
 	}
@@ -127,14 +134,14 @@ func TestShellHistory(t *testing.T) {
 	c.expect("nubdb>")
 	c.keys(up)
 	c.expect(`nubdb> ECHO "x\ny"`)
-	c.keys(up + up + up + up)
-	c.expect("nubdb> ECHO two")
+	c.keys(up + up + up + up + up)
+	c.expect("nubdb> ECHO  two")
 	c.keys(home + "X" + ctrlC) // a change that is given up is forgotten
-	c.expect("nubdb> XECHO two^C", "nubdb>")
+	c.expect("nubdb> XECHO  two^C", "nubdb>")
 	c.keys(ctrlR + "TWO")
-	c.expect("nubdb> ECHO two", "bck-i-search: TWO")
+	c.expect("nubdb> ECHO  two", "bck-i-search: TWO")
 	c.keys("\r")
-	c.expect("nubdb> ECHO two", `"two"`, "nubdb>")
+	c.expect("nubdb> ECHO  two", `"two"`, "nubdb>")
 }
 
 // readline panics here if its history is empty.
@@ -340,20 +347,30 @@ func TestShellCutsReply(t *testing.T) {
 	c.wait([]string{`\x00\x00...`}, func() bool { return strings.Contains(c.screen.text()[0], `\x00\x00`) })
 	c.keys(ctrlC)
 	c.expect("nubdb>")
-	if c.received > length {
-		t.Errorf("%d bytes were shown all the same", c.received)
+	c.mu.Lock()
+	shown := c.received
+	c.mu.Unlock()
+	if shown > length {
+		t.Errorf("%d bytes were shown all the same", shown)
 	}
+	c.keys("SLEEP 0.01\r") // is not what the Ctrl-C was for
+	c.expect("nubdb> SLEEP 0.01", "OK", "nubdb>")
 }
 
-// The window is closed: the terminal is gone while the shell waits for a key.
+// The window is closed: the terminal is gone while the shell waits for a key. It
+// notices without the signal, too.
 func TestShellHangup(t *testing.T) {
-	c := start(t, t.TempDir())
-	c.expect("nubdb>")
-	c.tty.Close()
-	c.ptmx.Close()
-	<-c.exited
-	if got := c.cmd.ProcessState.ExitCode(); got != 128+int(syscall.SIGHUP) {
-		t.Errorf("exit status %d, want 129", got)
+	for _, trap := range []string{"", `trap "" HUP; `} {
+		c := start(t, t.TempDir(), func(c *console) {
+			c.cmd.Path, c.cmd.Args = "/bin/sh", []string{"sh", "-c", trap + `exec "$0"`, program(t)}
+		})
+		c.expect("nubdb>")
+		c.tty.Close()
+		c.ptmx.Close()
+		<-c.exited
+		if got := c.cmd.ProcessState.ExitCode(); got != 128+int(syscall.SIGHUP) {
+			t.Errorf("trap %q: exit status %d, want 129", trap, got)
+		}
 	}
 }
 
