@@ -46,6 +46,8 @@ func Argv(args [][]byte, lastFromStdin bool) Input {
 type commands interface {
 	Next() (*wire.Command, error)
 	Ready() bool
+	Ahead() int
+	Peek(i int) *wire.Command
 	Offset() int64
 }
 
@@ -57,6 +59,9 @@ type argv struct {
 
 func (a *argv) Ready() bool   { return true }
 func (a *argv) Offset() int64 { return 0 }
+
+func (a *argv) Ahead() int             { return 0 }
+func (a *argv) Peek(int) *wire.Command { return nil }
 
 func (a *argv) Next() (*wire.Command, error) {
 	if a.done {

@@ -146,6 +146,7 @@ func (r *run) play(src *source) error {
 // group. If none waits it reads first, which may take for ever.
 func (r *run) group(src *source) error {
 	from := src.Offset()
+	ahead := 0 // commands that have been announced to the session
 	for n := 1; !r.ended; n++ {
 		cmd, err := src.Next()
 		if err == nil {
@@ -159,6 +160,10 @@ func (r *run) group(src *source) error {
 		full := n >= groupCommands || len(r.out.buf) >= groupOutput || src.Offset()-from >= groupInput
 		if full || !src.Ready() || r.stop.stopped() != 0 {
 			break
+		}
+		if ahead--; ahead <= 0 && r.grouped {
+			ahead = src.Ahead()
+			r.session.Prefetch(ahead, src.Peek)
 		}
 	}
 	if len(r.out.buf) >= groupOutput {

@@ -33,6 +33,7 @@ type Session struct {
 	scratch []byte       // for the value that a command is making, or the text it answers
 	elems   []wire.Reply // for the elements of an array that a command answers
 	kept    arena        // for replies that outlive their transaction or command
+	ahead   [][]byte     // keys of commands to come, for Prefetch
 }
 
 // NewSession begins a session on an open database.

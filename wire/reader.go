@@ -74,7 +74,7 @@ type outcome uint8
 
 const (
 	again   outcome = iota // something was skipped or the mode has changed
-	found                  // Reader.next and Reader.err are set
+	found                  // an answer was added
 	starved                // more bytes are needed
 )
 
@@ -117,14 +117,24 @@ type Reader struct {
 	request  Request
 	scratch  []byte // for base64
 
-	parsed   bool // next and err are an answer that Next has not given yet
-	next     *Command
-	err      error
-	commands [2]Command // used in turn: Ready reads ahead while the last one is still in use
-	turn     int
-	offset   int64
+	// results is a ring: parsed answers from first on that Next has not given yet, and
+	// room for the one before them, which is still in use.
+	results [MaxAhead + 1]result
+	first   int
+	parsed  int
+	offset  int64
 
 	firstBuffer int
+}
+
+// MaxAhead is how many commands a Reader parses at most before they are asked for.
+const MaxAhead = 64
+
+// result is what one call of Next returns.
+type result struct {
+	command Command
+	err     error // nil for a command
+	offset  int64 // of the byte behind it
 }
 
 // NewReader returns a Reader of the commands in r.
@@ -146,19 +156,44 @@ func (r *Reader) Next() (*Command, error) {
 	for !r.Ready() {
 		r.fill()
 	}
-	r.parsed = false
-	r.offset = r.base + int64(r.pos)
-	return r.next, r.err
+	res := &r.results[r.first]
+	r.first = (r.first + 1) % len(r.results)
+	r.parsed--
+	r.offset = res.offset
+	if res.err != nil {
+		return nil, res.err
+	}
+	return &res.command, nil
 }
 
 // Ready tells whether Next can answer, be it with an error or with the end,
 // without reading from the source.
 func (r *Reader) Ready() bool {
-	if !r.parsed {
-		r.parsed = r.parse()
+	return r.parsed > 0 || r.parse()
+}
+
+// Ahead parses what is buffered, up to MaxAhead commands, and returns the number of
+// answers that Next will give without reading. Peek looks at them.
+func (r *Reader) Ahead() int {
+	for r.parsed < MaxAhead && (r.parsed == 0 || r.newest().err == nil) && r.parse() {
 	}
 	return r.parsed
 }
+
+// Peek returns the command that the (i+1)-th call of Next from now will return, or nil
+// if that will be an error; i is less than what Ahead returned.
+func (r *Reader) Peek(i int) *Command {
+	if res := &r.results[r.slot(i)]; res.err == nil {
+		return &res.command
+	}
+	return nil
+}
+
+// newest is the answer that was parsed last.
+func (r *Reader) newest() *result { return &r.results[r.slot(r.parsed-1)] }
+
+// slot is the place in the ring of the i-th answer from now.
+func (r *Reader) slot(i int) int { return (r.first + i) % len(r.results) }
 
 // Offset returns how many bytes of the input Next has consumed.
 func (r *Reader) Offset() int64 { return r.offset }
@@ -169,15 +204,18 @@ func (r *Reader) parse() bool {
 	for {
 		switch r.step() {
 		case found:
+			r.newest().offset = r.base + int64(r.pos)
 			return true
 		case starved:
 			if r.srcErr == nil {
 				return false
 			}
-			r.next, r.err = nil, r.srcErr
-			if r.srcErr != io.EOF {
+			err := r.srcErr
+			if err != io.EOF {
 				r.srcErr = nil
 			}
+			a := r.answer()
+			a.err, a.offset = err, r.base+int64(r.pos)
 			return true
 		}
 	}
@@ -198,9 +236,17 @@ func (r *Reader) step() outcome {
 	case skipHeredocs:
 		return r.skipHeredocs()
 	default:
-		r.next, r.err = nil, io.EOF
+		r.answer().err = io.EOF
 		return found
 	}
+}
+
+// answer adds a result to the ring.
+func (r *Reader) answer() *result {
+	res := &r.results[r.slot(r.parsed)]
+	r.parsed++
+	res.err = nil
+	return res
 }
 
 // skipBOM skips a UTF-8 byte order mark, which Windows programs write.
@@ -275,20 +321,18 @@ func (r *Reader) parseRequest() outcome {
 // finish makes a Command of words and consumes it.
 func (r *Reader) finish(words []span, n, lines int) {
 	b := r.buf[r.pos:]
-	c := &r.commands[r.turn]
-	r.turn ^= 1
+	c := &r.answer().command
 	args := c.Args[:0]
 	for _, w := range words {
 		args = append(args, b[w.from:w.to:w.to])
 	}
 	c.Args, c.Line, c.Column, c.CRLF = args, r.line, r.column, r.crlf
-	r.next, r.err = c, nil
 	r.consume(n, lines)
 }
 
 // fail makes a SyntaxError.
 func (r *Reader) fail(f fault, fatal bool) {
-	r.next, r.err = nil, &SyntaxError{Line: r.line, Column: f.at + 1, Message: f.text, Fatal: fatal}
+	r.answer().err = &SyntaxError{Line: r.line, Column: f.at + 1, Message: f.text, Fatal: fatal}
 }
 
 // consume moves on by n bytes, in which so many lines end.

@@ -27,10 +27,21 @@ func readAll(t testing.TB, src io.Reader, g Grammar, limits ...Limits) []string 
 	if len(limits) > 0 {
 		r.Limits = limits[0]
 	}
-	var got []string
+	var got, ahead []string
 	for line := 1; ; {
 		ready, reads := r.Ready(), counted.reads
+		if len(ahead) == 0 && len(got)%3 == 0 { // sometimes, as it does not matter
+			for i := range r.Ahead() {
+				ahead = append(ahead, peeked(r.Peek(i)))
+			}
+		}
 		c, err := r.Next()
+		if len(ahead) > 0 {
+			if want := peeked(c); ahead[0] != want {
+				t.Fatalf("Peek foretold %q, Next returned %q", ahead[0], want)
+			}
+			ahead = ahead[1:]
+		}
 		if ready != (counted.reads == reads) {
 			t.Fatalf("Ready is %v but Next read %d times, after %q", ready, counted.reads-reads, got)
 		}
@@ -51,6 +62,15 @@ func readAll(t testing.TB, src io.Reader, g Grammar, limits ...Limits) []string 
 		line = max(line, at)
 		got = append(got, answer)
 	}
+}
+
+// peeked describes what Peek returned.
+func peeked(c *Command) string {
+	if c == nil {
+		return "an error"
+	}
+	s, _ := describe(c, nil)
+	return s
 }
 
 func describe(c *Command, err error) (answer string, line int) {
