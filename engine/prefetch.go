@@ -7,10 +7,11 @@ const (
 	prefetchMax  = 64      // keys at a time
 )
 
-// Prefetch reads ahead what look-ups of some keys, soon to follow, will need: a word of
-// the directory, two lines of a page, and the record. A look-up waits for each of these
-// in turn, mostly for memory; here the reads for many keys do not depend on each other,
-// so the processor has several under way. It changes nothing and reports nothing.
+// Prefetch reads ahead what look-ups of some keys, soon to follow, will need: a place in
+// the newest layer, two lines of a page, and the record. A look-up waits for each of
+// these in turn, mostly for memory. Here all the addresses are worked out first, and then
+// read in loops that do nothing else, so the processor has many reads under way. It
+// changes nothing and reports nothing.
 func (tx *Tx) Prefetch(keys [][]byte) {
 	if tx.empty || tx.db.idx.size < prefetchFrom || !tx.db.indexCounts() {
 		return
@@ -18,46 +19,83 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	defer catch(new(error)) // whoever needs the bytes will meet the fault again
 	db := tx.db
 	var hashes [prefetchMax]uint64
+	var places fetch
 	n := min(len(keys), prefetchMax)
-	sum := uint64(0)
 	for i, key := range keys[:n] {
 		hashes[i] = db.hash(key)
-		sum += db.idx.touch(hashes[i])
+		db.idx.addLines(&places, hashes[i])
 	}
+	if l := db.top(); l.used > 0 {
+		for _, hash := range hashes[:n] {
+			places.add(&l.table[hash>>l.shift].hash)
+		}
+	}
+	tx.touched = places.read()
 	for _, hash := range hashes[:n] {
-		sum += db.touchRecord(hash)
+		db.addRecords(&places, hash)
 	}
-	tx.touched = sum // so that the compiler does not drop the reads
+	tx.touched += places.read()
 }
 
-// touch reads the lines that a hash leads to.
-func (x *index) touch(hash uint64) uint64 {
+// fetch is a list of words to be read for nothing but to have them in the cache.
+type fetch struct {
+	words [4 * prefetchMax]*uint64
+	n     int
+}
+
+func (f *fetch) add(word *uint64) {
+	if f.n < len(f.words) {
+		f.words[f.n] = word
+		f.n++
+	}
+}
+
+// read reads the words and empties the list. It returns their sum so that the compiler
+// does not drop the reads.
+func (f *fetch) read() (sum uint64) {
+	for _, w := range f.words[:f.n] {
+		sum += *w
+	}
+	f.n = 0
+	return sum
+}
+
+// addLines adds the lines that a hash leads to.
+func (x *index) addLines(f *fetch, hash uint64) {
 	m, off := x.peek(hash)
 	if m == nil {
-		return 0
+		return
 	}
 	both := lines(hash)
-	return m.Load64(off+both[0]*lineSize) + m.Load64(off+both[1]*lineSize)
+	f.add(&m.Words(off+both[0]*lineSize, 1)[0])
+	f.add(&m.Words(off+both[1]*lineSize, 1)[0])
 }
 
-// touchRecord reads the beginning of the records that may be a key's.
-func (db *DB) touchRecord(hash uint64) (sum uint64) {
+// addRecords adds the beginnings of the records in files that may be a key's.
+func (db *DB) addRecords(f *fetch, hash uint64) {
 	m, off := db.idx.peek(hash)
 	if m == nil {
-		return 0
+		return
 	}
 	tag := tagOf(hash)
 	for _, line := range lines(hash) {
 		for _, s := range m.Words(off+line*lineSize, slotsPerLine) {
-			if slotTag(s) != tag || isEmpty(s) {
-				continue
-			}
-			if b, err := db.log.read(slotAddr(s, db.idx.logStart)); err == nil && len(b) > 0 {
-				sum += uint64(b[0])
+			if slotTag(s) == tag && !isEmpty(s) {
+				db.log.addRecord(f, slotAddr(s, db.idx.logStart))
 			}
 		}
 	}
-	return sum
+}
+
+// addRecord adds the first word of a record, if its segment is mapped already.
+func (l *log) addRecord(f *fetch, addr uint64) {
+	num := l.number(addr) - l.segs.first
+	if addr >= l.base || num >= uint64(len(l.segs.open)) {
+		return
+	}
+	if s := l.segs.open[num].Load(); s != nil && l.offset(addr)+8 <= s.size {
+		f.add(&s.data.Words(int(l.offset(addr)), 1)[0])
+	}
 }
 
 // peek returns where the page for a hash is, nil if there is none, verifying nothing.

@@ -199,17 +199,18 @@ func (db *DB) newLayer() *layer {
 	return &layer{}
 }
 
-// touchAhead entries are looked at before they are moved.
-const touchAhead = 32
+// touchAhead entries, half of them used, are looked at before they are moved.
+const touchAhead = 64
 
-// touch reads the lines that entries are about to go to. The reads do not wait for each
-// other, as the work on them would, so the processor fetches several at a time.
+// touch fetches the lines that entries are about to go to.
 func (db *DB) touch(entries []entry) {
+	var places fetch
 	for i := range entries {
 		if e := &entries[i]; e.addr != 0 {
-			db.touched += db.idx.touch(e.hash)
+			db.idx.addLines(&places, e.hash)
 		}
 	}
+	db.touched = places.read()
 }
 
 // apply makes the index say what an entry says.
