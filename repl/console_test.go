@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("NUBDB_TEST_PANIC") != "" {
 		cfg.Engine.Clock = func() int64 { panic("as a test wants it") }
 	}
+	if os.Getenv("NUBDB_TEST_STUCK") != "" {
+		cfg.Engine.Clock = func() int64 { select {} }
+	}
 	os.Exit(Run(cfg))
 }
 
@@ -166,6 +169,19 @@ func (c *console) mode() unix.Termios {
 		c.t.Fatal(err)
 	}
 	return *mode
+}
+
+// foreground is the process group that the terminal's keys are for.
+func (c *console) foreground() (group int) {
+	c.t.Helper()
+	conn, err := c.ptmx.SyscallConn()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if e := conn.Control(func(fd uintptr) { group, err = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); e != nil || err != nil {
+		c.t.Fatal(e, err)
+	}
+	return group
 }
 
 // keys types.

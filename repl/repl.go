@@ -246,17 +246,10 @@ func (s *shell) run(args [][]byte) error {
 	if s.db.quit() {
 		return nil
 	}
-	spec := command.Lookup(args[0])
-	if spec != nil && spec.Has(command.Text) && reply.Kind == wire.KindBulk {
-		reply.Kind = wire.KindVerbatim
-	}
-	if err := s.show(reply); err != nil {
+	if err := s.show(reply); err != nil || command.Lookup(args[0]) != nil {
 		return err
 	}
-	if spec == nil {
-		return s.hint(args[0])
-	}
-	return nil
+	return s.hint(args[0])
 }
 
 // hint says which command was meant instead of one that does not exist.

@@ -115,6 +115,17 @@ func TestScreenPasses(t *testing.T) {
 	}
 }
 
+// The key that stands for a paste is never seen: the paste follows at once.
+func TestScreenHidesPasteKey(t *testing.T) {
+	var out strings.Builder
+	s := &screen{out: &out, width: func() int { return 80 }}
+	s.Paint([]rune{'a', pasteKey}, 2)
+	s.Write(nil)
+	if out.Len() > 0 {
+		t.Errorf("wrote %q, want nothing", out.String())
+	}
+}
+
 // Control characters in a line, which only a history file can bring, do nothing
 // to the terminal.
 func TestScreenShowsControls(t *testing.T) {

@@ -76,7 +76,9 @@ func TestShellEditing(t *testing.T) {
 	c.keys(ctrlC)
 	c.keys(ctrlC)
 	c.expect("nubdb>")
-	c.keys(ctrlD)
+	c.keys("\x13") // Ctrl-S does not stop the terminal
+	c.expect("nubdb>", "fwd-i-search:")
+	c.keys(ctrlC + ctrlD)
 	c.expectExit(0)
 }
 
@@ -113,8 +115,8 @@ func TestShellHistory(t *testing.T) {
 	c.expect("nubdb> ECHO 'three")
 	c.keys(end + "'\r") // corrected
 	c.expect(`"three"`, "nubdb>")
-	c.keys(up + up + up + up + up + up + up)
-	c.expect(`"three"`, "nubdb> ECHO  two") // the oldest
+	c.keys(up + up + up + up + up + up + up + "!")
+	c.expect(`"three"`, "nubdb> ECHO  two!") // the oldest
 	c.keys(ctrlC)
 	c.keys("ECHO <<E\rx\ry\rE\r")
 	c.expect("<<E> E", `"x\ny"`, "nubdb>")
@@ -149,6 +151,17 @@ func TestShellSearchesEmptyHistory(t *testing.T) {
 	c := start(t, t.TempDir())
 	c.expect("nubdb>")
 	c.keys(ctrlR + "x" + ctrlC + ctrlC + "PING\r")
+	c.expect("nubdb> PING", "PONG", "nubdb>")
+}
+
+// A search takes no pastes.
+func TestShellPasteInSearch(t *testing.T) {
+	c := start(t, t.TempDir())
+	c.expect("nubdb>")
+	for range 10 {
+		c.keys(ctrlR + strings.Repeat("x", minPaste))
+	}
+	c.keys(ctrlC + "PING\r")
 	c.expect("nubdb> PING", "PONG", "nubdb>")
 }
 
@@ -278,6 +291,24 @@ func TestShellSignals(t *testing.T) {
 	}
 }
 
+// A command that cannot be ended is waited for, but not against the will of
+// whoever sends the signal again.
+func TestShellSignalAgain(t *testing.T) {
+	c := start(t, t.TempDir(), env("NUBDB_TEST_STUCK=1"))
+	c.expect("nubdb>")
+	c.keys("SET k 1\r")
+	c.waitRunning()
+	for ended := false; !ended; {
+		c.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-c.exited:
+			ended = true
+		default:
+		}
+	}
+	c.expectExit(128 + int(syscall.SIGTERM))
+}
+
 func TestShellTimeout(t *testing.T) {
 	c := start(t, t.TempDir(), env("NUBDB_TEST_TIMEOUT=10ms"))
 	c.expectExit(124)
@@ -358,18 +389,24 @@ func TestShellCutsReply(t *testing.T) {
 }
 
 // The window is closed: the terminal is gone while the shell waits for a key. It
-// notices without the signal, too.
+// notices without the signal, too, also when it wants to show a reply.
 func TestShellHangup(t *testing.T) {
-	for _, trap := range []string{"", `trap "" HUP; `} {
+	for _, test := range []struct{ trap, typed string }{
+		{"", ""}, {`trap "" HUP; `, ""}, {"", "SLEEP 0.1\r"}, {`trap "" HUP; `, "SLEEP 0.1\r"},
+	} {
 		c := start(t, t.TempDir(), func(c *console) {
-			c.cmd.Path, c.cmd.Args = "/bin/sh", []string{"sh", "-c", trap + `exec "$0"`, program(t)}
+			c.cmd.Path, c.cmd.Args = "/bin/sh", []string{"sh", "-c", test.trap + `exec "$0"`, program(t)}
 		})
 		c.expect("nubdb>")
+		if test.typed != "" {
+			c.keys(test.typed)
+			c.waitRunning()
+		}
 		c.tty.Close()
 		c.ptmx.Close()
 		<-c.exited
 		if got := c.cmd.ProcessState.ExitCode(); got != 128+int(syscall.SIGHUP) {
-			t.Errorf("trap %q: exit status %d, want 129", trap, got)
+			t.Errorf("%+v: exit status %d, want 129", test, got)
 		}
 	}
 }
@@ -397,8 +434,18 @@ func TestShellSuspend(t *testing.T) {
 	c.expectAt(0, 12, "nubdb> SET k")
 	c.keys(" 1\r")
 	c.expect("nubdb> SET k 1", "OK", "nubdb>")
+
+	c.keys("GET") // stopped by somebody else
+	c.expect("nubdb> GET")
+	syscall.Kill(-c.foreground(), syscall.SIGSTOP)
+	c.wait([]string{"sh>"}, func() bool { text := c.screen.text(); return text[len(text)-1] == "sh>" })
+	c.keys("fg\n")
+	c.expect("nubdb> GET")
+	c.keys(" k\r")
+	c.expect("nubdb> GET k", `"1"`, "nubdb>")
+
 	c.keys(ctrlD)
-	c.expect("OK", "nubdb>", "sh>")
+	c.expect(`"1"`, "nubdb>", "sh>")
 	if c.mode() != c.original {
 		t.Error("the terminal was not restored at the end")
 	}

@@ -77,20 +77,15 @@ func (s *shell) stop(status int) {
 func (s *shell) suspend() {
 	s.lines.leave()
 	s.term.restore()
-	resumed := make(chan os.Signal, 1)
-	signal.Notify(resumed, syscall.SIGCONT)
-	defer signal.Stop(resumed)
 	syscall.Kill(0, syscall.SIGTSTP)
-	select {
-	case <-resumed:
-	case <-time.After(orphanWait):
-	}
+	time.Sleep(stopTime)
 	s.resume()
 }
 
-// orphanWait is enough for the signal to stop the process. The kernel ignores it
-// if nobody could continue us, such as in a window of our own.
-const orphanWait = 100 * time.Millisecond
+// stopTime is enough for a signal to stop the process. It goes on after that time
+// if the kernel ignores the signal because nobody could continue the process, such
+// as in a window of its own.
+const stopTime = 100 * time.Millisecond
 
 // resume takes the terminal again after the process was stopped.
 func (s *shell) resume() {
