@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +36,7 @@ func TestScript(t *testing.T) {
 			snippets, err := filepath.Abs("../shared/original")
 			env.Setenv("SNIPPETS", snippets)
 			env.Setenv("NUBDB_DB", "")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each run of a -race build takes a second
 			return err
 		},
 		Condition: condition,
@@ -45,6 +48,7 @@ func TestScript(t *testing.T) {
 //
 //	[root]       the user may do everything
 //	[mount]      file systems can be mounted in a name space of their own
+//	[race]       the race detector is on, which makes everything slow
 //	[snippets]   the published Python snippets lie beside the checkout
 func condition(name string) (bool, error) {
 	switch name {
@@ -52,6 +56,9 @@ func condition(name string) (bool, error) {
 		return os.Getuid() == 0, nil
 	case "mount":
 		return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
+	case "race":
+		info, _ := debug.ReadBuildInfo()
+		return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}), nil
 	case "snippets":
 		_, err := os.Stat("../shared/original/batch_function.py")
 		return err == nil, nil
@@ -137,7 +144,7 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "NUBDB_DB=")
+	cmd.Env = append(os.Environ(), "NUBDB_DB=", "GORACE="+ts.Getenv("GORACE"))
 	return cmd
 }
 
