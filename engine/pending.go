@@ -104,14 +104,17 @@ func (l *layer) revert(hash, addr, before uint64) {
 	}
 }
 
-// maxSpare entries is the largest table that is kept for another layer: 1.5 MiB.
-const maxSpare = 64 << 10
+// maxSpare entries is the largest table that is kept for another layer: 6 MiB.
+const maxSpare = 256 << 10
 
-// reset empties the layer for another use; nil if it takes too much memory.
+// fits tells whether the layer's table is about right for so many entries: moving it to
+// the index takes time in proportion to the table.
+func (l *layer) fits(entries int) bool {
+	return len(l.table) <= maxSpare && len(l.table) <= 8*max(entries, minLayer)
+}
+
+// reset empties the layer for another use.
 func (l *layer) reset() *layer {
-	if len(l.table) > maxSpare {
-		return nil
-	}
 	clear(l.table)
 	l.used, l.cleared, l.applied = 0, 0, 0
 	return l

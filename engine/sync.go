@@ -186,17 +186,18 @@ func (db *DB) applySome() (done bool, err error) {
 		return false, nil
 	}
 	db.layers = db.layers[1:]
-	db.spare = l.reset()
+	db.spare = l
 	return true, nil
 }
 
-// newLayer returns an empty layer.
+// newLayer returns an empty layer, to follow the newest, which says how much to expect.
 func (db *DB) newLayer() *layer {
-	if l := db.spare; l != nil {
-		db.spare = nil
-		return l
+	l := db.spare
+	db.spare = nil
+	if l == nil || !l.fits(db.top().used) {
+		return &layer{}
 	}
-	return &layer{}
+	return l.reset()
 }
 
 // touchAhead entries, half of them used, are looked at before they are moved.
