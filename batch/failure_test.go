@@ -1,0 +1,84 @@
+package batch
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
+
+// outcome is what a run showed.
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+// runOn runs commands on a database in a file system of the test's.
+func runOn(t *testing.T, fs vfs.FS, text string, change func(*Config)) outcome {
+	t.Helper()
+	dir := t.TempDir()
+	create := func(name string) *os.File {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	cfg := Config{DB: "db", Inputs: []Input{Text(1, text)}, Stdin: create("in"), Stdout: create("out"), Stderr: create("err")}
+	cfg.Engine.FS, cfg.Engine.Inline = fs, true
+	change(&cfg)
+	o := outcome{status: Run(cfg)}
+	out, _ := os.ReadFile(cfg.Stdout.Name())
+	err, _ := os.ReadFile(cfg.Stderr.Name())
+	o.stdout, o.stderr = string(out), string(err)
+	return o
+}
+
+// When a write or sync of the database fails, the status is 6, stderr says what is
+// not durable, and no reply that was not acknowledged before is shown.
+func TestDatabaseFails(t *testing.T) {
+	eio := func(ops vfs.Op, name string, nth int) vfs.Rule {
+		return vfs.Rule{Ops: ops, Name: name, Nth: nth, Forever: true, Err: syscall.EIO}
+	}
+	for _, test := range []struct {
+		name   string
+		rule   vfs.Rule
+		change func(*Config)
+		text   string
+		stdout string
+		stderr string
+	}{
+		{"sync at the end", eio(vfs.OpDatasync, "*", 1), func(*Config) {}, "SET a 1\nSET b 2\n",
+			"OK\nOK\n", "(what this run wrote is not durable)"},
+		{"sync before the reply", eio(vfs.OpDatasync, "*", 1), func(c *Config) { c.Sync = SyncAlways }, "SET a 1\n",
+			"", "(what this run wrote is not durable)"},
+		{"second sync before a reply", eio(vfs.OpDatasync, "*", 2), func(c *Config) { c.Sync = SyncAlways }, "SET a 1\nSLEEP 0\nSET b 2\n",
+			"OK\n", "(what was written after <-c 1>:1 is not durable)"},
+		{"write", eio(vfs.OpWrite, "*", 1), func(*Config) {}, "SET a 1\n",
+			"", "(what this run wrote is not durable)"},
+		{"write of an atomic run", eio(vfs.OpWrite, "*", 1), func(c *Config) { c.Atomic = true }, "SET a 1\n",
+			"OK\n", "(what this run wrote is not durable)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			disk := vfs.NewMem()
+			if o := runOn(t, disk, "SET start 1", func(*Config) {}); o.status != StatusOK {
+				t.Fatalf("%+v", o)
+			}
+			fault := vfs.NewFault(disk, test.rule)
+			o := runOn(t, fault, test.text, test.change)
+			if o.status != StatusFailed || o.stdout != test.stdout || !strings.Contains(o.stderr, test.stderr) {
+				t.Errorf("%+v, want status %d, %q and %q", o, StatusFailed, test.stdout, test.stderr)
+			}
+			if fault.Fired() == 0 {
+				t.Error("nothing has failed")
+			}
+			if n := strings.Count(o.stderr, "not durable"); n != 1 {
+				t.Errorf("said %d times", n)
+			}
+		})
+	}
+}
