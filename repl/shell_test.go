@@ -115,7 +115,7 @@ func TestShellHistory(t *testing.T) {
 	c.expect("nubdb> ECHO 'three")
 	c.keys(end + "'\r") // corrected
 	c.expect(`"three"`, "nubdb>")
-	c.keys(up + up + up + up + up + up + up + "!")
+	c.keys(strings.Repeat(up, 30) + "!")
 	c.expect(`"three"`, "nubdb> ECHO  two!") // the oldest
 	c.keys(ctrlC)
 	c.keys("ECHO <<E\rx\ry\rE\r")
