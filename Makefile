@@ -57,8 +57,9 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 		done; \
 	done
 
-bench: ## run the benchmarks
+bench: ## measure whole processes beside their peers, then run Go's benchmarks
 	@sh .ci/tools $(BENCH_TOOLS)
+	$(GO) run ./bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 clean: ## remove what was built

@@ -11,12 +11,10 @@ import (
 )
 
 // Every cron job pays for what packages do before main, so they do next to nothing.
-// The time of it is too short for a test on a busy machine, `make bench` looks at it;
-// the allocations are the same every time.
+// The time of it depends on the machine (`make bench` measures it), the allocations do not.
 const (
 	maxInitAllocs = 8        // of one package that is not of the standard library
-	maxInitBytes  = 16 << 10 // most of it the tables of CRC-32C
-	maxInitTime   = 0.5      // ms, of all packages together
+	maxInitBytes  = 16 << 10 // the tables of CRC-32C are 9 KiB
 )
 
 func TestPackagesDoNothingBeforeMain(t *testing.T) {
@@ -42,34 +40,14 @@ func TestBinaryLinksNothingHeavy(t *testing.T) {
 	}
 }
 
-// BenchmarkInit is the time that all packages together take before main.
-func BenchmarkInit(b *testing.B) {
-	binary := build(b)
-	var times []float64
-	for b.Loop() {
-		sum := 0.0
-		for _, p := range initTrace(b, binary) {
-			sum += p.ms
-		}
-		times = append(times, sum)
-	}
-	slices.Sort(times)
-	median := times[len(times)/2]
-	b.ReportMetric(median, "init-ms")
-	if len(times) > 10 && median > maxInitTime {
-		b.Errorf("all packages together take %.2f ms, want at most %.2f", median, maxInitTime)
-	}
-}
-
 // packageInit is what a package does before main.
 type packageInit struct {
 	name          string
-	ms            float64
 	bytes, allocs int
 }
 
 // initTrace runs the binary once and returns what GODEBUG=inittrace=1 says.
-func initTrace(t testing.TB, binary string) (packages []packageInit) {
+func initTrace(t *testing.T, binary string) (packages []packageInit) {
 	t.Helper()
 	cmd := exec.Command(binary, "PING")
 	cmd.Dir = t.TempDir()
@@ -81,8 +59,8 @@ func initTrace(t testing.TB, binary string) (packages []packageInit) {
 	}
 	for line := range strings.Lines(trace.String()) {
 		var p packageInit
-		var at float64
-		_, err := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes, %d allocs", &p.name, &at, &p.ms, &p.bytes, &p.allocs)
+		var at, took float64
+		_, err := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes, %d allocs", &p.name, &at, &took, &p.bytes, &p.allocs)
 		if err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
@@ -95,7 +73,7 @@ func initTrace(t testing.TB, binary string) (packages []packageInit) {
 }
 
 // build builds the project's binary as `make build` does and returns its path.
-func build(t testing.TB) string {
+func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "nubdb")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")

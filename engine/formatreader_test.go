@@ -19,7 +19,6 @@ type formatReader struct {
 	bits       uint
 
 	entries  map[string]formatEntry // what the log says, expired keys included
-	counts   map[int64]int64        // keys by expiry
 	sums     map[uint64]formatSums  // the summaries, by address
 	since    map[int64]int64        // counts since the newest of them
 	keys     int64                  // the counters of the last frame
