@@ -10,12 +10,16 @@ import (
 // completer completes the names of commands, at the beginning of a line and
 // behind HELP. It is the place for options and keys, too.
 type completer struct {
+	off  bool        // TAB is a TAB: the line is no command
 	room func() bool // whether there is room on the screen for a list of names
 }
 
 // Do returns what can follow the cursor, and how much of that is there already,
 // as readline.AutoCompleter has it.
-func (c completer) Do(line []rune, cursor int) (rest [][]rune, shared int) {
+func (c *completer) Do(line []rune, cursor int) (rest [][]rune, shared int) {
+	if c.off {
+		return [][]rune{{'\t'}}, 0
+	}
 	words := strings.Fields(string(line[:cursor]))
 	if len(words) == 0 || len(words) > 2 || strings.HasSuffix(string(line[:cursor]), " ") {
 		return nil, 0

@@ -19,7 +19,7 @@ func (s *shell) confirmed(args [][]byte) bool {
 		return true
 	}
 	s.keys.discard()
-	answer, err := s.ask(fmt.Sprintf("delete %s? [y/N] ", plural(keys, "key")))
+	answer, err := s.ask(fmt.Sprintf("delete %s? [y/N] ", plural(keys, "key")), false)
 	if err != nil {
 		return false
 	}

@@ -15,8 +15,9 @@ var errInterrupted = errors.New("interrupted")
 // lineReader asks for one line after another.
 type lineReader interface {
 	// readLine shows the prompt and returns the line that is entered, without
-	// its end; errInterrupted when it was cancelled, io.EOF at the end.
-	readLine(prompt string) (string, error)
+	// its end; errInterrupted when it was cancelled, io.EOF at the end, errGone
+	// when the terminal is gone. A line that may be a command can be completed.
+	readLine(prompt string, command bool) (string, error)
 	// leave puts the cursor on a row of its own, in the middle of readLine, and
 	// redraw shows the line again.
 	leave()
@@ -40,6 +41,8 @@ type editor struct {
 	suspend func() // what Ctrl-Z does
 	rl      *readline.Instance
 
+	completer completer
+
 	columns int
 	resized func()      // tells readline that the window has another width
 	empty   atomic.Bool // the line is
@@ -48,6 +51,7 @@ type editor struct {
 func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend func()) (*editor, error) {
 	width := func() int { return columns(out) }
 	e := &editor{keys: keys, history: h, suspend: suspend, screen: &screen{out: out, width: width}}
+	e.completer.room = func() bool { return width() >= minColumns }
 	e.columns = e.width()
 	rl, err := readline.NewEx(&readline.Config{
 		Stdin:                  keys,
@@ -56,7 +60,7 @@ func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend
 		Painter:                e.screen,
 		Listener:               readline.FuncListener(e.changed),
 		FuncFilterInputRune:    e.filter,
-		AutoComplete:           completer{room: func() bool { return width() >= minColumns }},
+		AutoComplete:           &e.completer,
 		HistoryLimit:           maxEntries + 1,
 		HistorySearchFold:      true,
 		DisableAutoSaveHistory: true,
@@ -77,7 +81,8 @@ func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend
 
 func (e *editor) width() int { return max(e.screen.width(), minColumns) }
 
-func (e *editor) readLine(prompt string) (string, error) {
+func (e *editor) readLine(prompt string, command bool) (string, error) {
+	e.completer.off = !command
 	e.loadHistory()
 	e.resize()
 	e.screen.begin(prompt)

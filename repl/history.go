@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	maxEntries  = 1000     // lines that are kept
-	maxLine     = 16 << 10 // bytes of a line that is kept
-	privateFile = 0o600
-	privateDir  = 0o700
+	maxEntries = 1000     // lines that are kept
+	maxLine    = 16 << 10 // bytes of a line that is kept
 )
 
 // history is the lines that were entered, oldest first, each once. They are kept
@@ -94,7 +92,7 @@ func (h *history) write(lines []string) {
 		return
 	}
 	dir := filepath.Dir(h.path)
-	if os.MkdirAll(dir, privateDir) != nil {
+	if os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
 	file, err := os.CreateTemp(dir, "history-*") // with mode 0600

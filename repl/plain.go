@@ -16,7 +16,7 @@ type plainReader struct {
 	prompt string
 }
 
-func (p *plainReader) readLine(prompt string) (string, error) {
+func (p *plainReader) readLine(prompt string, _ bool) (string, error) {
 	p.term.editMode()
 	defer p.term.runMode()
 	p.prompt = prompt

@@ -59,16 +59,13 @@ func Run(cfg Config) int {
 		timer := time.AfterFunc(cfg.Timeout, func() { s.stop(statusTimeout) })
 		defer timer.Stop()
 	}
-	err := s.db.open() // may wait for another process
-	if err == nil {
-		err = s.talk()
-	}
+	err := s.run()
 	if e := s.db.letGo(); err == nil {
 		err = e
 	}
 	switch {
 	case err == nil:
-		return int(s.status.Load())
+		return s.ended()
 	case errors.Is(err, engine.ErrBusy):
 		say(err.Error())
 		return statusBusy
@@ -93,9 +90,19 @@ type shell struct {
 	out     []byte       // the reply that is being shown
 
 	signals chan os.Signal
-	ready   atomic.Bool  // the terminal has been taken
+	ready   atomic.Bool  // the database is open: there can be something to lose
 	cut     atomic.Bool  // Ctrl-C since the line was entered: no more of the reply is shown
 	status  atomic.Int32 // why the shell must end, as an exit status; 0 while it may go on
+}
+
+// ended returns the exit status of a shell that nothing but stop has ended early,
+// and says why if nobody knows.
+func (s *shell) ended() int {
+	status := int(s.status.Load())
+	if status == statusTimeout {
+		say(fmt.Sprintf("stopped after %v (--timeout)", s.cfg.Timeout))
+	}
+	return status
 }
 
 func newShell(cfg Config) *shell {
@@ -109,22 +116,29 @@ func newShell(cfg Config) *shell {
 	}
 }
 
-// talk takes the terminal, runs what is typed on it, and gives it back. An error
-// means that the terminal cannot be used.
-func (s *shell) talk() error {
+// run opens the database, which may wait for another process, takes the terminal,
+// runs what is typed on it, and gives it back.
+func (s *shell) run() error {
 	if err := s.openTerminal(); err != nil {
 		return err
 	}
-	defer s.term.restore()
-	defer s.keys.Close()
+	if err := s.db.open(); err != nil {
+		return err
+	}
 	s.listen()
 	defer s.stopListening()
+	defer s.term.restore()
+	if err := s.term.runMode(); err != nil {
+		return err
+	}
+	s.keys.takeOver()
 	s.welcome()
 	return s.loop()
 }
 
 // openTerminal chooses how lines are read: the editor draws on stdout, or on
-// stderr if only replies are to go to stdout.
+// stderr if only replies are to go to stdout. It comes before the database, whose
+// files can take all the small descriptors, which are all that select knows.
 func (s *shell) openTerminal() (err error) {
 	s.display = os.Stdout
 	if !isatty.IsTerminal(os.Stdout.Fd()) {
@@ -142,10 +156,6 @@ func (s *shell) openTerminal() (err error) {
 		s.lines = &plainReader{keys: s.keys, term: s.term, out: s.display, silent: !visible}
 		return nil
 	}
-	if err := s.term.runMode(); err != nil {
-		return err
-	}
-	s.keys.takeOver()
 	s.lines, err = newEditor(s.keys, s.term, s.display, s.history, s.suspend)
 	return err
 }
@@ -153,7 +163,7 @@ func (s *shell) openTerminal() (err error) {
 // welcome says what a person would want to know who mistyped the path.
 func (s *shell) welcome() {
 	if s.cfg.DB != engine.Memory && !s.db.exists() {
-		fmt.Fprintf(s.display, "new database %s\n", displayPath(s.cfg.DB))
+		fmt.Fprintf(s.display, "new database %s\n", appendVisible(nil, []byte(displayPath(s.cfg.DB))))
 	}
 }
 
@@ -167,7 +177,7 @@ func (s *shell) loop() error {
 		switch {
 		case err == nil:
 			s.history.addCommand(s.typed, cmd.Args)
-			err = s.run(cmd.Args)
+			err = s.execute(cmd.Args)
 		case errors.As(err, &fault):
 			s.history.addFaulty(s.typed[0])
 			err = s.show(wire.Error(fmt.Sprintf("ERR column %d: %s", fault.Column, fault.Message)))
@@ -196,7 +206,7 @@ func (s *shell) Read(p []byte) (int, error) {
 		if tag == "" {
 			s.typed = s.typed[:0]
 		}
-		line, err := s.ask(s.prompt(tag))
+		line, err := s.ask(s.prompt(tag), tag == "")
 		if err != nil {
 			return 0, err
 		}
@@ -208,11 +218,12 @@ func (s *shell) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ask reads a line: errInterrupted and errEnd are the other results.
-func (s *shell) ask(prompt string) (string, error) {
+// ask reads a line, which may be a command: errInterrupted and errEnd are the other
+// results.
+func (s *shell) ask(prompt string, command bool) (string, error) {
 	s.cut.Store(false)
 	s.db.clearInterrupt()
-	line, err := s.lines.readLine(prompt)
+	line, err := s.lines.readLine(prompt, command)
 	if err == errGone {
 		s.stop(statusHangup) // the signal may still be on its way
 	}
@@ -234,8 +245,8 @@ func (s *shell) prompt(tag string) string {
 	return s.prompts.command
 }
 
-// run runs a command and shows its reply.
-func (s *shell) run(args [][]byte) error {
+// execute runs a command and shows its reply.
+func (s *shell) execute(args [][]byte) error {
 	if !s.confirmed(args) {
 		return nil
 	}
@@ -299,6 +310,5 @@ func (s *shell) write(b []byte) error {
 
 // say tells something that is no reply.
 func say(text string) {
-	line := append([]byte("nubdb: "), text...)
-	os.Stderr.Write(append(line, '\n'))
+	os.Stderr.Write(append(appendVisible([]byte("nubdb: "), []byte(text)), '\n'))
 }

@@ -170,14 +170,16 @@ func TestShellTransaction(t *testing.T) {
 	c.expect("nubdb>")
 	c.keys("MULTI\r")
 	c.expect("OK", "nubdb(tx)>")
-	c.keys("SET k <<END\rone\r")
-	c.expect("nubdb(tx)> SET k <<END", "<<END> one", "<<END>")
+	c.keys("SET k <<END\r")
+	c.expect("nubdb(tx)> SET k <<END", "<<END>")
+	c.keys("SIZ" + tab + "one\r") // a TAB completes nothing here
+	c.expect("nubdb(tx)> SET k <<END", "<<END> SIZ    one", "<<END>")
 	c.keys("END\r")
 	c.expect("<<END> END", "QUEUED", "nubdb(tx)>")
 	c.keys("EXEC\r")
 	c.expect("nubdb(tx)> EXEC", "1) OK", "nubdb>")
 	c.keys("GET k\r")
-	c.expect(`"one"`, "nubdb>")
+	c.expect(`"SIZ\tone"`, "nubdb>")
 }
 
 func TestShellCtrlC(t *testing.T) {
@@ -312,6 +314,7 @@ func TestShellSignalAgain(t *testing.T) {
 func TestShellTimeout(t *testing.T) {
 	c := start(t, t.TempDir(), env("NUBDB_TEST_TIMEOUT=10ms"))
 	c.expectExit(124)
+	c.expect("nubdb: stopped after 10ms (--timeout)")
 }
 
 func TestShellOnBusyDatabase(t *testing.T) {

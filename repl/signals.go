@@ -62,14 +62,15 @@ func (s *shell) interrupt() {
 // under way is ended or finished first. While the shell waits for the database there
 // is nothing to lose.
 func (s *shell) stop(status int) {
+	if !s.status.CompareAndSwap(0, int32(status)) {
+		return
+	}
 	if !s.ready.Load() {
-		os.Exit(status)
+		os.Exit(s.ended())
 	}
-	if s.status.CompareAndSwap(0, int32(status)) {
-		s.cut.Store(true)
-		s.db.interrupt()
-		s.keys.Close()
-	}
+	s.cut.Store(true)
+	s.db.interrupt()
+	s.keys.Close()
 }
 
 // suspend is Ctrl-Z at the prompt: it stops the process group, as the terminal

@@ -21,13 +21,13 @@ import (
 type terminal struct {
 	fd int
 
-	busy atomic.Bool // the mode is run
-
-	mu       sync.Mutex
-	original unix.Termios // guarded by mu, as is current
-	current  *unix.Termios
+	original unix.Termios
 	editing  unix.Termios
 	running  unix.Termios
+
+	busy    atomic.Bool   // the mode is run
+	mu      sync.Mutex    // guards the terminal's mode and current
+	current *unix.Termios // what it is, or was before restore; nil at first
 }
 
 // openTerminal remembers the mode of a terminal and does not change it. With plain

@@ -41,7 +41,7 @@ func TestDistance(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	room := true
-	c := completer{room: func() bool { return room }}
+	c := &completer{room: func() bool { return room }}
 	for _, test := range []struct {
 		line, want string
 		room       bool
@@ -73,6 +73,10 @@ func TestCompletion(t *testing.T) {
 	}
 	if rest, shared := c.Do([]rune("SIZ GET"), 3); len(rest) != 1 || string(rest[0]) != "E " || shared != 3 {
 		t.Errorf("in the midst of a line: %q, %d", rest, shared)
+	}
+	c.off = true
+	if rest, shared := c.Do([]rune("SIZ"), 3); len(rest) != 1 || string(rest[0]) != "\t" || shared != 0 {
+		t.Errorf("where no command is typed: %q, %d; want a TAB", rest, shared)
 	}
 }
 
