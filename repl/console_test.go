@@ -64,7 +64,8 @@ func start(t *testing.T, dir string, setups ...func(*console)) *console {
 	t.Helper()
 	cmd := exec.Command(program(t))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NUBDB_TEST_SHELL=nubdb.db", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm", "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "NUBDB_TEST_SHELL=nubdb.db", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm", "NO_COLOR=1",
+		"GORACE=atexit_sleep_ms=0") // the race detector waits a second otherwise
 	return startCommand(t, cmd, setups...)
 }
 
