@@ -364,8 +364,12 @@ func (db *DB) commit(start uint64) error {
 	if db.log.end == start {
 		return nil
 	}
-	if err := db.summarize(); err != nil && !errors.Is(err, ErrFull) {
+	switch err := db.summarize(); {
+	case err == nil:
+	case !errors.Is(err, ErrFull):
 		return db.fail(err)
+	case db.c.summary == 0:
+		return err // without a summary nobody would know from where on to count
 	}
 	db.log.appendCommit(commit{counters: db.c, synced: db.synced, time: db.opt.Clock()})
 	db.committed = db.log.end

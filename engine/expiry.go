@@ -25,10 +25,10 @@ import (
 //	| prev  | time  | sum   | time  | sum   | ...
 //	| u64   | i64 ms| i64   | i64   | i64   |
 //	+-------+-------+-------+-------+-------+---
-const (
-	summaryEvery = 4 << 20  // bytes of log
-	summaryMax   = 32 << 10 // times in one summary, so that it stays a record of ordinary size
-)
+
+// summaryMax is the most times that one summary takes, so that it stays a record of
+// ordinary size.
+func (g geometry) summaryMax() int { return g.maxInline()/16 - 1 }
 
 // expiryCount says that n keys more (or less) expire at a time.
 type expiryCount struct {
@@ -54,17 +54,17 @@ func (x *expiries) add(at, n int64) { x.added = append(x.added, expiryCount{at, 
 
 // settle merges what was added into what is sorted; between transactions only.
 func (x *expiries) settle() {
-	all := append(x.sorted, x.added...)
-	slices.SortFunc(all, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
-	x.sorted = compactCounts(all)
+	x.sorted = sumCounts(x.sorted, x.added)
 	x.added = x.added[:0]
 }
 
 // settleDue tells whether so much was added that asking would be slow.
 func (x *expiries) settleDue() bool { return len(x.added) > 256+len(x.sorted)/8 }
 
-// compactCounts adds up the counts of equal times in a sorted list, in place.
-func compactCounts(all []expiryCount) []expiryCount {
+// sumCounts returns the counts of both lists, sorted, one for each time.
+func sumCounts(a, b []expiryCount) []expiryCount {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
 	out := all[:0]
 	for _, c := range all {
 		last := len(out) - 1
@@ -144,17 +144,14 @@ func (db *DB) loadExpiries() error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(counts, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
-	all := append(x.sorted, counts...)
-	slices.SortFunc(all, func(a, b expiryCount) int { return cmp.Compare(a.at, b.at) })
-	x.sorted = compactCounts(all)
+	x.sorted = sumCounts(x.sorted, counts)
 	x.summaries = append(x.summaries, chain...)
 	x.loaded = true
 	return nil
 }
 
 // countsBetween collects the counts of the records between two addresses, all of them
-// committed; at most summaryEvery bytes and one frame.
+// committed; at most Options.summaryEvery bytes and one frame.
 func (db *DB) countsBetween(from, to uint64) ([]expiryCount, error) {
 	var counts []expiryCount
 	var addrs []uint64
@@ -177,7 +174,8 @@ func (db *DB) countsBetween(from, to uint64) ([]expiryCount, error) {
 	return counts, err
 }
 
-// summarize appends a summary to the frame under way when one is due.
+// summarize appends what is in no summary yet to the frame under way, when that is due.
+// After an error nothing has changed but for records that nobody asks for.
 func (db *DB) summarize() error {
 	if db.c.expiring == 0 {
 		if db.c.summary != 0 || len(db.exp.added) > 0 {
@@ -186,39 +184,51 @@ func (db *DB) summarize() error {
 		}
 		return nil
 	}
-	if db.c.summary != 0 && db.log.end-db.c.summary < summaryEvery {
+	if db.c.summary != 0 && db.log.end-db.c.summary < db.opt.summaryEvery {
 		return nil
 	}
 	if err := db.loadExpiries(); err != nil {
 		return err
 	}
-	db.exp.settle()
-	for {
-		n := min(len(db.exp.sorted), summaryMax)
-		if err := db.appendSummary(db.exp.sorted[:n]); err != nil {
-			return err
-		}
-		if db.exp.sorted = db.exp.sorted[n:]; len(db.exp.sorted) == 0 {
-			return nil
-		}
-	}
-}
-
-func (db *DB) appendSummary(counts []expiryCount) error {
 	x := db.exp
-	// An empty newest summary only says where to go on counting: it drops out.
-	if len(x.summaries) > 0 {
-		r, err := db.log.load(x.summaries[0])
+	summaries, err := db.usefulSummaries()
+	if err != nil {
+		return err
+	}
+	counts := sumCounts(x.sorted, x.added)
+	for first := true; first || len(counts) > 0; first = false {
+		n := min(len(counts), db.log.summaryMax())
+		addr, err := db.appendSummary(summaries, counts[:n])
 		if err != nil {
 			return err
 		}
-		if len(r.value) == 8 {
-			x.summaries = x.summaries[1:]
-		}
+		summaries = slices.Insert(summaries, 0, addr)
+		counts = counts[n:]
 	}
+	x.summaries, x.sorted, x.added = summaries, nil, x.added[:0]
+	db.c.summary = summaries[0]
+	return nil
+}
+
+// usefulSummaries returns the summaries without the newest if that is empty: it only said
+// where to go on counting.
+func (db *DB) usefulSummaries() ([]uint64, error) {
+	summaries := slices.Clone(db.exp.summaries)
+	if len(summaries) == 0 {
+		return nil, nil
+	}
+	r, err := db.log.load(summaries[0])
+	if err == nil && len(r.value) == 8 {
+		summaries = summaries[1:]
+	}
+	return summaries, err
+}
+
+// appendSummary appends a summary that goes before others, newest first.
+func (db *DB) appendSummary(others []uint64, counts []expiryCount) (addr uint64, err error) {
 	var prev, sum uint64
-	if len(x.summaries) > 0 {
-		prev = x.summaries[0]
+	if len(others) > 0 {
+		prev = others[0]
 	}
 	value := binary.LittleEndian.AppendUint64(nil, prev)
 	for _, c := range counts {
@@ -227,10 +237,8 @@ func (db *DB) appendSummary(counts []expiryCount) error {
 		value = binary.LittleEndian.AppendUint64(value, sum)
 	}
 	r := record{kind: kindSummary, value: value}
-	if err := db.log.makeRoom(recordSize(&r), 0); err != nil {
-		return err
+	if err := db.makeRoom(recordSize(&r), reserve); err != nil {
+		return 0, err
 	}
-	db.c.summary = db.log.append(&r)
-	x.summaries = slices.Insert(x.summaries, 0, db.c.summary)
-	return nil
+	return db.log.append(&r), nil
 }

@@ -73,20 +73,16 @@ func (g geometry) damaged(addr uint64, cause error) error {
 	return fmt.Errorf("%w: %s at offset %d: %w", ErrCorrupt, segmentName(g.number(addr)), g.offset(addr), cause)
 }
 
-// makeRoom prepares for a record of size bytes and the commit record behind it,
-// moving to a new segment if need be; spare more bytes must be left on disk.
-// On an error nothing has changed.
+// makeRoom prepares for a record of size bytes and the commit record behind it, moving to
+// a new segment if need be; spare more bytes must be left behind them, in the same segment,
+// for records that need none. On an error nothing has changed.
 func (l *log) makeRoom(size, spare int) error {
-	need := int64(size + commitRecord)
-	off := l.offset(l.end)
+	need := int64(size + commitRecord + spare)
 	// The end stays within the segment, so that an address always belongs to one.
-	if off+need < l.size() {
-		if off+need <= l.cur.size && spare == 0 {
-			return nil
-		}
-		return l.cur.allocate(min(off+need+int64(spare), l.size()))
+	if off := l.offset(l.end); off+need < l.size() {
+		return l.cur.allocate(off + need)
 	}
-	return l.roll(need + int64(spare))
+	return l.roll(need)
 }
 
 // roll moves on to a new segment.

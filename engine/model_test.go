@@ -21,7 +21,7 @@ func count(short, full int) int {
 
 // small makes everything happen often: segments of 64 KiB, a sync every few hundred
 // operations, an index sync every few syncs.
-var small = tuning{segmentBits: minSegmentBits, syncEvery: 8 << 10, indexSyncEvery: 64 << 10, maxPending: 300, flushSize: 4 << 10}
+var small = tuning{segmentBits: minSegmentBits, syncEvery: 8 << 10, indexSyncEvery: 64 << 10, maxPending: 300, summaryEvery: 16 << 10, flushSize: 4 << 10}
 
 // model is what a database should be: a map.
 type model struct {

@@ -46,6 +46,9 @@ type tuning struct {
 	indexSyncEvery uint64
 	// maxPending entries in the newest layer make writers wait for the disk.
 	maxPending int64
+	// summaryEvery is the log, in bytes, after which another summary of expiries is due: a
+	// process that asks for the number of keys reads as much, once.
+	summaryEvery uint64
 	// flushSize is how large the log's buffer grows before it is written, in bytes.
 	flushSize int
 }
@@ -55,6 +58,7 @@ var defaultTuning = tuning{
 	syncEvery:      1 << 20,
 	indexSyncEvery: 64 << 20,
 	maxPending:     256 << 10,
+	summaryEvery:   4 << 20,
 	flushSize:      256 << 10,
 }
 

@@ -19,6 +19,9 @@ type layer struct {
 	// cleared is the address of the CLEAR that the layer begins with, if it does: then
 	// nothing below it counts.
 	cleared uint64
+	// recovered tells that the entries come from a recovery: what the index says of their
+	// keys may be anything.
+	recovered bool
 	// applied is how many slots of table have been moved to the index.
 	applied int
 }
@@ -116,6 +119,6 @@ func (l *layer) fits(entries int) bool {
 // reset empties the layer for another use.
 func (l *layer) reset() *layer {
 	clear(l.table)
-	l.used, l.cleared, l.applied = 0, 0, 0
+	l.used, l.cleared, l.recovered, l.applied = 0, 0, false, 0
 	return l
 }

@@ -259,7 +259,19 @@ func (db *DB) redo(t tail) error {
 	if err := db.syncTail(t); err != nil {
 		return err
 	}
-	return db.redoIndex(t.from, t.end)
+	err := db.redoIndex(t.from, t.end)
+	if isNoSpace(err) {
+		return db.redoLater(t)
+	}
+	return err
+}
+
+// redoLater keeps in memory what the index has no space for, until it has: on a full disk
+// keys can still be read and deleted.
+func (db *DB) redoLater(t tail) error {
+	db.indexFull = true
+	db.layers = []*layer{{}}
+	return db.overlay(t.from, t.end)
 }
 
 // syncTail syncs the value files and segments of a tail, and the directory.
@@ -289,7 +301,7 @@ func (db *DB) redoIndex(from, end mark) error {
 			return err
 		}
 		// A process that dies in here has not worked for nothing.
-		if f.end.addr-db.idx.h.mark.addr >= summaryEvery {
+		if f.end.addr-db.idx.h.mark.addr >= db.opt.summaryEvery {
 			db.idx.h.mark, db.idx.h.synced = f.end, max(db.idx.h.synced, f.end.addr)
 			if err := db.idx.writeSoft(); err != nil {
 				return err
@@ -302,7 +314,7 @@ func (db *DB) redoIndex(from, end mark) error {
 		}
 		return nil
 	}); err != nil {
-		return noSpace(err)
+		return err
 	}
 	db.idx.h.mark, db.idx.h.synced = end, end.addr
 	return db.idx.writeSoft()
@@ -327,17 +339,21 @@ func (db *DB) redoRecord(addr uint64, r *record) error {
 	return nil
 }
 
-// overlay does the same for a database that is only read: into a layer in memory.
+// overlay does the same in a layer in memory, for a database that is only read.
 func (db *DB) overlay(from, end mark) error {
+	db.top().recovered = true
 	return db.log.framesBetween(from, end, func(f *frame) error {
 		return f.each(func(addr uint64, r *record) error {
+			if r.flags&flagWasFile != 0 {
+				db.doomed = append(db.doomed, r.wasFile)
+			}
 			switch {
 			case r.isValue():
 				return db.overlayKey(r.key, addr)
 			case r.kind == kindDelete:
 				return db.overlayKey(r.key, addr|deleted)
 			case r.kind == kindClear:
-				db.layers = []*layer{{cleared: addr}}
+				db.layers = []*layer{{cleared: addr, recovered: true}}
 			}
 			return nil
 		})

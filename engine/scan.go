@@ -59,8 +59,25 @@ func (s *scanner) page(hash uint64) (next uint64, err error) {
 		if isEmpty(slot) || s.stopped {
 			return nil
 		}
-		return s.visit(slotAddr(slot, x.logStart))
+		return s.slot(slotAddr(slot, x.logStart))
 	})
+}
+
+// slot visits the key of a slot, unless it is the key's second: before the end of a
+// recovery from a power cut a key may have two.
+func (s *scanner) slot(addr uint64) error {
+	db := s.tx.db
+	if db.layers[0].recovered {
+		r, err := db.log.load(addr)
+		if err != nil {
+			return err
+		}
+		m := matcher{log: &db.log, key: r.key}
+		if first, err := db.idx.find(db.hash(r.key), m.is); err != nil || first != addr {
+			return err
+		}
+	}
+	return s.visit(addr)
 }
 
 // eachSlot calls fn for all slots of the page for a hash and returns the first hash that

@@ -92,9 +92,12 @@ func (db *DB) beginSync() (*batch, error) {
 		return nil, nil
 	}
 	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.valueFiles,
-		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}, layers: len(db.layers)}
+		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}}
 	db.log.dirty, db.log.newFiles, db.valueFiles, db.doomed = nil, false, nil, nil
-	db.layers = append(db.layers, db.newLayer())
+	if top := db.top(); top.used > 0 || top.cleared != 0 {
+		db.layers = append(db.layers, db.newLayer())
+	}
+	b.layers = len(db.layers) - 1
 	return b, nil
 }
 
@@ -178,7 +181,7 @@ func (db *DB) applySome() (done bool, err error) {
 		if l.applied%touchAhead == 0 {
 			db.touch(l.table[l.applied:min(l.applied+touchAhead, end)])
 		}
-		if err := db.idx.apply(&l.table[l.applied]); err != nil {
+		if err := db.applyEntry(l, &l.table[l.applied]); err != nil {
 			return false, err
 		}
 	}
@@ -214,17 +217,32 @@ func (db *DB) touch(entries []entry) {
 	db.touched = places.read()
 }
 
-// apply makes the index say what an entry says.
-func (x *index) apply(e *entry) error {
+// applyEntry makes the index say what an entry of a layer says.
+func (db *DB) applyEntry(l *layer, e *entry) error {
 	switch {
 	case e.addr == 0 || e.addr == gone:
 		return nil
+	case l.recovered:
+		return db.reconcileEntry(e)
 	case e.addr&deleted == 0:
-		return x.put(e.hash, e.addr, e.old)
+		return db.idx.put(e.hash, e.addr, e.old)
 	case e.old != 0:
-		return x.delete(e.hash, e.old)
+		return db.idx.delete(e.hash, e.old)
 	}
 	return nil
+}
+
+func (db *DB) reconcileEntry(e *entry) error {
+	r, err := db.log.load(e.addr &^ deleted)
+	if err != nil {
+		return err
+	}
+	addr := e.addr
+	if addr&deleted != 0 {
+		addr = 0
+	}
+	m := matcher{log: &db.log, key: r.key}
+	return db.idx.reconcile(e.hash, addr, m.is)
 }
 
 // clearIndex does what a CLEAR at addr means: it empties the index and removes the

@@ -16,7 +16,7 @@ import (
 
 // crowded makes everything happen within some hundred operations: segments of 64 KiB,
 // and an index sync whenever a script asks for one. Nothing happens unasked.
-var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, flushSize: 1 << 10}
+var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, summaryEvery: 2 << 10, flushSize: 1 << 10}
 
 // at is a test at some place in it, which its failures name.
 type at struct {
