@@ -36,8 +36,8 @@ vet: ## go vet
 staticcheck: ## staticcheck
 	$(GO) tool staticcheck ./...
 
-race: ## run the tests with the race detector
-	@sh .ci/tools $(TEST_TOOLS)
+race: ## run the tests with the race detector, which needs a C compiler
+	@sh .ci/tools $(TEST_TOOLS) gcc
 	@GO='$(GO)' sh .ci/gotest -race ./...
 
 cross: ## build and vet for every platform

@@ -222,7 +222,7 @@ func TestMemLockPassesOn(t *testing.T) {
 func TestLockHelper(t *testing.T) {
 	name := os.Getenv("VFS_TEST_LOCK")
 	if name == "" {
-		t.Skip("runs in a process of its own")
+		return
 	}
 	if _, err := OS.Lock(name, false, 0); err != nil {
 		t.Fatal(err)
