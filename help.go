@@ -56,7 +56,8 @@ func (o *options) helpText() string { return usage + flagList(o.flags) + statuse
 func versionText() string {
 	version, details := release, ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v := info.Main.Version; v != "" && v != "(devel)" {
+		// Before the first tag the version is v0.0.0 and a time.
+		if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {
 			version = strings.TrimPrefix(v, "v")
 		}
 		for _, s := range info.Settings {
