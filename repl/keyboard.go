@@ -29,8 +29,8 @@ const (
 //     characters it does not know go into the line. Both are dropped.
 //   - Ctrl-Z would stop the parent process, too. suspendKey comes instead.
 //   - Home, End and Ctrl with an arrow have more than one code.
-//   - readline draws the whole line at each character: a paste of 10 kB takes it
-//     seconds. What is long enough to be a paste is one key.
+//   - readline draws the whole line at each character: a paste of 10 kB makes 50 MB
+//     of output (as one key 50 kB). So what is long enough to be a paste is one key.
 //   - Its own reader cannot be closed while it waits for a key.
 type keyboard struct {
 	fd int
