@@ -118,11 +118,11 @@ func (r *run) sync() error {
 	return nil
 }
 
-// lost drops the replies that were not written yet, because what they say may
-// not be true, and tells from where on.
+// lost is the error that ends the run when a write or sync has failed, which tells
+// from where on nothing is durable. The replies not written yet never will be,
+// because what they say may not be true.
 func (r *run) lost(err error) error {
 	r.broken = true
-	r.out.drop()
 	if r.synced.line == 0 {
 		return fmt.Errorf("%w (what this run wrote is not durable)", err)
 	}

@@ -57,7 +57,8 @@ func (d *descriptor) Read(p []byte) (int, error) {
 }
 
 // Write writes all of p. It returns errStopped when the run is stopped while
-// nobody reads what it writes.
+// nobody reads what it writes, and EPIPE when nobody ever will. (A write of os.File
+// to a stdout that nobody reads would kill the process before it could sync.)
 func (d *descriptor) Write(p []byte) (int, error) {
 	written := 0
 	for written < len(p) {

@@ -1,11 +1,13 @@
 package batch
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"github.com/nubdb/nubdb/engine/vfs"
 )
@@ -80,5 +82,35 @@ func TestDatabaseFails(t *testing.T) {
 				t.Errorf("said %d times", n)
 			}
 		})
+	}
+}
+
+// When the input cannot be read any more, what was read is done, durable and answered.
+func TestInputFails(t *testing.T) {
+	for _, atomic := range []bool{false, true} {
+		cfg := quiet(t, "")
+		cfg.DB, cfg.Atomic, cfg.Engine.FS = "db", atomic, vfs.NewMem()
+		r, err := newRun(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.close()
+		failing := iotest.DataErrReader(io.MultiReader(strings.NewReader("SET a 1\n"), iotest.ErrReader(syscall.EIO)))
+		r.sources = []*source{newSource("failing", failing, -1)}
+		if atomic {
+			err = r.atomic()
+		} else {
+			err = r.plain()
+		}
+		if status := r.finish(err); status != StatusFailed {
+			t.Errorf("status %d, want %d", status, StatusFailed)
+		}
+		want := "1\n"
+		if atomic {
+			want = "(nil)\n"
+		}
+		if o := runOn(t, cfg.Engine.FS, "GET a", func(*Config) {}); o.stdout != want {
+			t.Errorf("atomic %v: got %q, want %q", atomic, o.stdout, want)
+		}
 	}
 }

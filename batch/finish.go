@@ -10,8 +10,8 @@ import (
 // finish ends the run: it writes what is left, makes it durable or rolls it back,
 // and returns the exit status. err is what ended the run, nil for its end.
 func (r *run) finish(err error) int {
-	if err == nil || errors.Is(err, errStopped) {
-		if e := r.acknowledge(); e != nil && err == nil {
+	if !r.broken {
+		if e := r.acknowledge(); err == nil {
 			err = e
 		}
 	}

@@ -19,8 +19,9 @@ import (
 type stopper struct {
 	status    atomic.Int32 // why the run must end, as an exit status; 0 while it may go on
 	wake      int          // read end of a pipe, becomes readable, for good, when the run must end
-	wakeWrite int
+	wakeWrite int          // guarded by mu
 	signals   chan os.Signal
+	listening chan struct{} // closed when nobody listens any more
 	timer     *time.Timer
 
 	mu        sync.Mutex
@@ -36,10 +37,7 @@ func newStopper(timeout time.Duration) *stopper {
 		unix.CloseOnExec(pipe[0])
 		unix.CloseOnExec(pipe[1])
 	}
-	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4)}
-	// Go kills a process that writes to a closed stdout before it can sync. When
-	// the signal is ignored the write fails with EPIPE instead.
-	signal.Ignore(syscall.SIGPIPE)
+	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4), listening: make(chan struct{})}
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
 		if !signal.Ignored(sig) { // nohup, or a shell's "nubdb < f &"
 			signal.Notify(s.signals, sig)
@@ -54,6 +52,7 @@ func newStopper(timeout time.Duration) *stopper {
 
 // listen stops the run at the first signal; at a second SIGINT nothing is waited for.
 func (s *stopper) listen() {
+	defer close(s.listening)
 	interrupts := 0
 	for sig := range s.signals {
 		status := 128 + int(sig.(syscall.Signal))
@@ -115,11 +114,17 @@ func (s *stopper) setAbandon(on bool, notice func()) {
 	s.abandon, s.notice = on, notice
 }
 
-// close stops listening. The wake pipe lives as long as the process, because a
-// signal may be on its way.
+// close stops listening and waits for the goroutine that does.
 func (s *stopper) close() {
 	signal.Stop(s.signals)
+	close(s.signals)
+	<-s.listening
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	s.mu.Lock() // the timer may just be firing
+	defer s.mu.Unlock()
+	unix.Close(s.wake)
+	unix.Close(s.wakeWrite)
+	s.wake, s.wakeWrite = -1, -1
 }
