@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -49,15 +48,6 @@ func (g geometry) start(num uint64) uint64 { return num<<g.bits + segmentHeader 
 func (g geometry) maxInline() int { return 1 << (g.bits - 4) }
 
 func segmentName(num uint64) string { return fmt.Sprintf("%016x.log", num) }
-
-// parseSegmentName is the inverse of segmentName.
-func parseSegmentName(name string) (uint64, bool) {
-	if len(name) != 20 || name[16:] != ".log" {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(name[:16], 16, 64)
-	return n, err == nil
-}
 
 // segment is an open segment file.
 type segment struct {
