@@ -9,7 +9,7 @@ import (
 )
 
 // syncEvery is the longest time that an acknowledged write of a long run is not
-// on stable storage.
+// on stable storage, and that others wait for the database.
 const syncEvery = time.Second
 
 // letGoAfter is how long a run without input keeps the database from others.
@@ -138,6 +138,9 @@ func (r *run) housekeep() error {
 	r.showProgress(r.lastUse)
 	if r.Atomic || r.db == nil || r.lastUse.Sub(r.lastSync) < syncEvery {
 		return nil
+	}
+	if r.canLetGo() {
+		return r.letGo() // costs little more than the sync, and others may be waiting
 	}
 	if err := r.sync(); err != nil {
 		return r.lost(err)
