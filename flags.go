@@ -51,7 +51,7 @@ func parse(args []string) (*options, error) {
 		}
 		o.words = o.flags.Args()
 	}
-	if o.help || o.version || o.man || o.complete != "" {
+	if o.asksOnly() {
 		return o, nil
 	}
 	return o, errors.Join(o.environment(), o.resolveFormat(), o.contradictions())

@@ -11,15 +11,22 @@ import (
 // release is the version of a build that is not made from a tagged module.
 const release = "0.1.0-dev"
 
+// asksOnly tells whether a flag only asks for text.
+func (o *options) asksOnly() bool {
+	return o.help || o.version || o.man || o.complete != ""
+}
+
 // information is what the flags that only ask something print.
-func (o *options) information() (text string, ok bool) {
+func (o *options) information() (string, error) {
 	switch {
 	case o.help:
-		return o.helpText(), true
+		return o.helpText(), nil
 	case o.version:
-		return versionText(), true
+		return versionText(), nil
+	case o.man:
+		return manPage(o.flags), nil
 	}
-	return "", false
+	return completion(o.complete, o.flags)
 }
 
 const usage = `nubdb runs commands on a database in a directory.

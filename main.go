@@ -22,7 +22,11 @@ func run(args []string) int {
 	if err != nil {
 		return usageError(err)
 	}
-	if text, ok := o.information(); ok {
+	if o.asksOnly() {
+		text, err := o.information()
+		if err != nil {
+			return usageError(err)
+		}
 		os.Stdout.WriteString(text)
 		return batch.StatusOK
 	}

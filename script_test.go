@@ -122,7 +122,7 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	cmd := command(ts, args[3:])
+	cmd := prepare(ts, args[3:])
 	stdin, err := cmd.StdinPipe()
 	ts.Check(err)
 	stdout, err := cmd.StdoutPipe()
@@ -140,8 +140,8 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	checkStatus(ts, want, cmd.Wait())
 }
 
-// command prepares a program that is not run with ts.Exec.
-func command(ts *testscript.TestScript, args []string) *exec.Cmd {
+// prepare sets up a program that is not run with ts.Exec.
+func prepare(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "NUBDB_DB=", "GORACE="+ts.Getenv("GORACE"))
@@ -159,7 +159,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	master, slave, err := pty.Open()
 	ts.Check(err)
 	defer master.Close()
-	cmd := command(ts, args[1:])
+	cmd := prepare(ts, args[1:])
 	cmd.Stdout, cmd.Stderr = slave, slave
 	err = cmd.Start()
 	slave.Close()
