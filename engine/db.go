@@ -394,9 +394,10 @@ func (db *DB) fail(cause error) error {
 // sync: call Sync before when what was written must be durable.
 func (db *DB) Close() error {
 	db.syncer.stop()
-	if !db.opt.Inline {
-		// Short runs make index syncs together, each for a moment. An error here is no
-		// harm to the data; the next process will meet it again.
+	if !db.opt.Inline && db.indebted() {
+		// Where there is no long-lived process, short ones make an index sync together,
+		// each for a moment. An error here is no harm to the data; the next process will
+		// meet it again.
 		deadline := time.Now().Add(closeBudget)
 		db.syncIndex(func() bool { return time.Now().After(deadline) })
 	}

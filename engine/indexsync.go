@@ -13,8 +13,11 @@ const syncPiece = 64 // pages
 
 // syncDue tells whether an index sync should begin, after so many bytes of log, or go on.
 func (x *index) syncDue(every uint64) bool {
-	return x.h.frozen.depth != 0 || x.h.mark.addr-x.hardAddr() >= every
+	return x.h.frozen.depth != 0 || x.debt() >= every
 }
+
+// debt is the log, in bytes, that a recovery after a power cut would redo.
+func (x *index) debt() uint64 { return x.h.mark.addr - x.hardAddr() }
 
 // hardAddr is the address from which a recovery would redo the log.
 func (x *index) hardAddr() uint64 {

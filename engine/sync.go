@@ -309,6 +309,14 @@ func (db *DB) syncIndex(stop func() bool) (err error) {
 	return db.locked(db.idx.writeSoft) // keeps the cursor for the next process
 }
 
+// indebted tells whether so much log would have to be redone after a power cut that
+// even a short run should do something about it: the background has had its chance.
+func (db *DB) indebted() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.exists && !db.closed && db.idx.debt() >= 2*db.opt.indexSyncEvery
+}
+
 // finishIndex ends an index sync of which all pages are synced.
 func (db *DB) finishIndex() error {
 	db.mu.RLock()
