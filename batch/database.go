@@ -18,7 +18,7 @@ const letGoAfter = 100 * time.Millisecond
 // open opens the database, which may wait for another process. Everything
 // acknowledged before has been synced, so a stop may end the process meanwhile.
 func (r *run) open() (err error) {
-	r.stop.abandonable(r.sayWaiting, func() { r.db, err = engine.Open(r.DB, r.Engine) })
+	r.stop.abandonable("the database", func() { r.db, err = engine.Open(r.DB, r.Engine) })
 	if r.db == nil {
 		if err == nil {
 			err = errStopped
@@ -54,7 +54,7 @@ func (r *run) create() error {
 		return err
 	}
 	err := errStopped
-	r.stop.abandonable(r.sayWaiting, func() {
+	r.stop.abandonable("the database", func() {
 		var tx *engine.Tx
 		if tx, err = r.db.Begin(true); err == nil {
 			tx.Rollback()
@@ -62,13 +62,6 @@ func (r *run) create() error {
 		}
 	})
 	return err
-}
-
-// sayWaiting is the last word of a run that is stopped while it waits for the database.
-func (r *run) sayWaiting() {
-	if r.stop.stopped() == StatusTimeout {
-		r.say("stopped after %v (--timeout), waiting for the database", r.Timeout)
-	}
 }
 
 // letGo syncs and closes the database; the next command opens it again.

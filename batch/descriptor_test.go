@@ -22,7 +22,7 @@ func pipes(t *testing.T) (r, w *os.File) {
 }
 
 func stopped(t *testing.T) *stopper {
-	s := newStopper(0)
+	s := newStopper(0, nil)
 	t.Cleanup(s.close)
 	return s
 }

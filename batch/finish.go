@@ -36,12 +36,22 @@ func (r *run) finish(err error) int {
 // complain says why the run ended early, if it did.
 func (r *run) complain(err error) {
 	r.note(r.stop.stopped())
-	if r.stop.stopped() == StatusTimeout {
-		r.say("stopped after %v (--timeout)", r.Timeout)
-	}
+	r.sayStopped(r.stop.stopped(), "")
 	if err != nil && !errors.Is(err, errStopped) {
 		r.note(statusOf(err))
 		r.say("%v", err)
+	}
+}
+
+// sayStopped tells about a run whose time is up, and what it was waiting for if
+// that is all that there is to tell. Who sends a signal knows why.
+func (r *run) sayStopped(status int, waiting string) {
+	switch {
+	case status != StatusTimeout:
+	case waiting != "":
+		r.say("stopped after %v (--timeout), waiting for %s", r.Timeout, waiting)
+	default:
+		r.say("stopped after %v (--timeout)", r.Timeout)
 	}
 }
 

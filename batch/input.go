@@ -93,7 +93,7 @@ func (in Input) open(stdin *os.File, stop *stopper) (*source, error) {
 	}
 	var file *os.File
 	var err error
-	stop.abandonable(nil, func() { file, err = os.Open(in.path) }) // a named pipe waits for its writer
+	stop.abandonable(in.name, func() { file, err = os.Open(in.path) }) // a named pipe waits for its writer
 	switch {
 	case err != nil:
 		return nil, usageError{err}

@@ -65,7 +65,8 @@ type counts struct {
 // newRun opens the inputs. It returns a run also with an error, which is then to
 // be finished.
 func newRun(cfg Config) (*run, error) {
-	r := &run{Config: cfg, stop: newStopper(cfg.Timeout), began: time.Now()}
+	r := &run{Config: cfg, began: time.Now()}
+	r.stop = newStopper(cfg.Timeout, r.sayStopped)
 	r.out.w = newDescriptor(cfg.Stdout, r.stop)
 	r.err.w = newDescriptor(cfg.Stderr, r.stop)
 	same, terminal := sameOutput(cfg.Stdout, cfg.Stderr)

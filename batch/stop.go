@@ -26,18 +26,20 @@ type stopper struct {
 
 	mu        sync.Mutex
 	interrupt func() // ends the command under way; guarded by mu
-	abandon   bool   // the run waits with nothing to lose; guarded by mu
-	notice    func() // last words of an abandoned run, or nil; guarded by mu
+	waiting   string // what the run waits for with nothing to lose, else ""; guarded by mu
+
+	// lastWords are for a run that ends while it waits for something.
+	lastWords func(status int, waiting string)
 }
 
 // newStopper starts to listen. A timeout of 0 is none.
-func newStopper(timeout time.Duration) *stopper {
+func newStopper(timeout time.Duration, lastWords func(status int, waiting string)) *stopper {
 	pipe := [2]int{-1, -1} // poll ignores negative descriptors, should there be none to spare
 	if unix.Pipe(pipe[:]) == nil {
 		unix.CloseOnExec(pipe[0])
 		unix.CloseOnExec(pipe[1])
 	}
-	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4), listening: make(chan struct{})}
+	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4), listening: make(chan struct{}), lastWords: lastWords}
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
 		if !signal.Ignored(sig) { // nohup, or a shell's "nubdb < f &"
 			signal.Notify(s.signals, sig)
@@ -72,10 +74,8 @@ func (s *stopper) stop(status int) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.abandon {
-		if s.notice != nil {
-			s.notice()
-		}
+	if s.waiting != "" {
+		s.lastWords(status, s.waiting)
 		os.Exit(status)
 	}
 	if s.interrupt != nil {
@@ -97,21 +97,21 @@ func (s *stopper) onStop(interrupt func()) {
 	}
 }
 
-// abandonable calls wait, which may take long and cannot be called back. The run
-// has nothing to lose there, so a stop ends the process at once, after notice if
-// there is one. wait is not called when the run has been stopped already.
-func (s *stopper) abandonable(notice, wait func()) {
-	s.setAbandon(true, notice)
+// abandonable calls wait, which may wait long for something and cannot be called
+// back. The run has nothing to lose there, so a stop ends the process at once. wait
+// is not called when the run has been stopped already.
+func (s *stopper) abandonable(something string, wait func()) {
+	s.setWaiting(something)
 	if s.stopped() == 0 {
 		wait()
 	}
-	s.setAbandon(false, nil)
+	s.setWaiting("")
 }
 
-func (s *stopper) setAbandon(on bool, notice func()) {
+func (s *stopper) setWaiting(something string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.abandon, s.notice = on, notice
+	s.waiting = something
 }
 
 // close stops listening and waits for the goroutine that does.

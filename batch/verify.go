@@ -19,7 +19,7 @@ func (r *run) verify() error {
 		return err
 	}
 	faults, err := 0, errStopped
-	r.stop.abandonable(nil, func() {
+	r.stop.abandonable("the end of the verification", func() {
 		faults, err = r.db.Verify(func(fault string) { r.say("%s", fault) })
 	})
 	switch {
