@@ -37,12 +37,12 @@ type DB struct {
 	c      counters // as of the end of the log
 	exp    *expiries
 
-	committed  uint64     // end of the last frame
-	synced     uint64     // up to here the log is on stable storage
-	valueFiles []vfs.File // made and not yet synced
-	doomed     []uint64   // value files to remove once the log is durable
-	indexFull  bool       // the disk has no space for the index to grow
-	failed     error      // a write or sync failed: nothing more is accepted
+	committed uint64 // end of the last frame
+	synced    uint64 // up to here the log is on stable storage
+	values    newValues
+	doomed    []uint64 // value files to remove once the log is durable
+	indexFull bool     // the disk has no space for the index to grow
+	failed    error    // a write or sync failed: nothing more is accepted
 
 	writer  Tx
 	readers sync.Pool
@@ -417,9 +417,6 @@ func (db *DB) Close() error {
 		if err = db.log.flush(); err != nil {
 			err = db.fail(err)
 		}
-	}
-	for _, f := range db.valueFiles {
-		f.Close()
 	}
 	db.idx.close()
 	db.log.segs.close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
-	"os"
 	"time"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -195,7 +194,8 @@ func (db *DB) continueAt(t tail, trusted bool) error {
 	}
 	if !db.opt.ReadOnly {
 		// Behind a clean end there are only zeros, as long as the page cache has them.
-		clean := trusted && t.reached == end.addr && errors.Is(t.stop, errNoRecord) && !db.log.segs.has(cur.num+1)
+		clean := trusted && t.reached == end.addr && errors.Is(t.stop, errNoRecord) && !db.log.segs.has(cur.num+1) &&
+			db.idx.h.flags&flagValues == 0
 		if !clean {
 			if err := db.cut(cur, end.addr); err != nil {
 				return err
@@ -242,18 +242,18 @@ func (db *DB) syncNew() error {
 
 // redo brings the index to the end of the log.
 func (db *DB) redo(t tail) error {
+	flags := db.idx.h.flags
+	db.idx.h.flags &^= flagPoisoned | flagValues
 	if t.from.addr == t.end.addr {
-		if db.idx.h.flags&flagPoisoned == 0 {
+		if db.idx.h.flags == flags {
 			return nil
 		}
-		db.idx.h.flags &^= flagPoisoned // nothing is left of what failed
-		return db.idx.writeSoft()
+		return db.idx.writeSoft() // nothing is left of what failed, or had no end
 	}
-	if db.idx.h.flags&flagPoisoned != 0 {
+	if flags&flagPoisoned != 0 {
 		if err := db.rewrite(t); err != nil {
 			return err
 		}
-		db.idx.h.flags &^= flagPoisoned
 	}
 	// The kernel has these frames, but perhaps nobody has waited for the disk.
 	if err := db.syncTail(t); err != nil {
@@ -412,17 +412,4 @@ func rewriteFile(f vfs.File) error {
 	}
 	_, err = f.WriteAt(b, 0)
 	return err
-}
-
-// withValueFile calls do for a value file, unless it is gone.
-func (db *DB) withValueFile(id uint64, do func(vfs.File) error) error {
-	f, err := db.fs.OpenFile(join(db.dir, valueFileName(id)), os.O_RDWR)
-	if errors.Is(err, iofs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return do(f)
 }

@@ -50,7 +50,7 @@ type batch struct {
 	target   uint64 // end of the log then
 	segments []*segment
 	newFiles bool
-	values   []vfs.File
+	values   []uint64
 	doomed   []uint64
 	at       mark
 	layers   int // so many of the oldest layers can go into the index afterwards
@@ -91,9 +91,9 @@ func (db *DB) beginSync() (*batch, error) {
 	if db.synced == db.committed && db.idx.h.mark.addr == db.committed {
 		return nil, nil
 	}
-	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.valueFiles,
+	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.values.files,
 		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}}
-	db.log.dirty, db.log.newFiles, db.valueFiles, db.doomed = nil, false, nil, nil
+	db.log.dirty, db.log.newFiles, db.values, db.doomed = nil, false, newValues{}, nil
 	if top := db.top(); top.used > 0 || top.cleared != 0 {
 		db.layers = append(db.layers, db.newLayer())
 	}
@@ -103,12 +103,8 @@ func (db *DB) beginSync() (*batch, error) {
 
 // syncFiles does the waiting, without the database's lock.
 func (db *DB) syncFiles(b *batch) error {
-	for _, f := range b.values {
-		err := f.Datasync()
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
+	for _, id := range b.values {
+		if err := db.withValueFile(id, vfs.File.Datasync); err != nil {
 			return err
 		}
 	}
@@ -145,6 +141,9 @@ func (db *DB) apply(b *batch) (err error) {
 		if err := db.removeValueFile(id); err != nil {
 			return err
 		}
+	}
+	if len(db.values.files) == 0 {
+		db.idx.h.flags &^= flagValues
 	}
 	db.indexFull = false
 	db.idx.h.mark, db.idx.h.synced = b.at, db.synced
@@ -319,6 +318,11 @@ func (db *DB) indebted() bool {
 
 // finishIndex ends an index sync of which all pages are synced.
 func (db *DB) finishIndex() error {
+	// Value files whose removal is before the mark must not come back: nobody would
+	// remove them again.
+	if err := db.fs.SyncDir(db.dir); err != nil {
+		return err
+	}
 	db.mu.RLock()
 	h := db.idx.hardHeader()
 	db.mu.RUnlock()
@@ -359,7 +363,7 @@ func (s *syncer) init(db *DB) {
 func (s *syncer) committed() {
 	db := s.db
 	s.backlog.Store(int64(db.top().used))
-	if db.committed-db.synced < db.opt.syncEvery || db.opt.Inline {
+	if db.committed-db.synced+uint64(db.values.bytes) < db.opt.syncEvery || db.opt.Inline {
 		return
 	}
 	s.once.Do(func() { go s.run() })

@@ -178,17 +178,21 @@ func (tx *Tx) putFile(hash uint64, f *found, r *record) error {
 		return err
 	}
 	ref.id = db.log.end
-	file, err := writeValueFile(db.fs, db.dir, ref.id, value)
-	if err != nil {
-		if isNoSpace(err) {
-			return fmt.Errorf("%w: %w", ErrFull, err)
-		}
+	r.value = ref.encode()
+	if err := db.noteValueFiles(); err != nil {
 		return err
 	}
-	db.valueFiles = append(db.valueFiles, file)
+	if err := writeValueFile(db.fs, db.dir, ref.id, value); err != nil {
+		return noSpace(err)
+	}
+	if err := tx.write(hash, f, r, ref.length); err != nil {
+		db.fs.Remove(join(db.dir, valueFileName(ref.id)))
+		return err
+	}
+	db.values.files = append(db.values.files, ref.id)
+	db.values.bytes += ref.length
 	tx.made = append(tx.made, ref.id)
-	r.value = ref.encode()
-	return tx.write(hash, f, r, ref.length)
+	return nil
 }
 
 // replaces completes a record with what it says of the one that it replaces, and

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	iofs "io/fs"
 	"os"
 	"strconv"
 
@@ -38,7 +40,7 @@ func parseValueFileName(name string) (uint64, bool) {
 		return 0, false
 	}
 	id, err := strconv.ParseUint(name[:16], 16, 64)
-	return id, err == nil
+	return id, err == nil && name == valueFileName(id)
 }
 
 // reference is what a record holds in place of a value that is in a file.
@@ -84,12 +86,28 @@ func valueSums(id uint64, value []byte) []byte {
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
+// newValues are value files that are not yet on stable storage.
+type newValues struct {
+	files []uint64
+	bytes int64
+}
+
+// noteValueFiles notes, for the case that this process dies, that there may be value files
+// of which nothing is in the log.
+func (db *DB) noteValueFiles() error {
+	if db.idx.h.flags&flagValues != 0 {
+		return nil
+	}
+	db.idx.h.flags |= flagValues
+	return db.idx.writeSoft()
+}
+
 // writeValueFile makes the file for a value. It is not synced yet.
-func writeValueFile(fs vfs.FS, dir string, id uint64, value []byte) (vfs.File, error) {
+func writeValueFile(fs vfs.FS, dir string, id uint64, value []byte) error {
 	name := join(dir, valueFileName(id))
 	f, err := fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err = f.Allocate(0, valueFileSize(int64(len(value)))); err == nil {
 		_, err = f.WriteAt(value, 0)
@@ -97,12 +115,26 @@ func writeValueFile(fs vfs.FS, dir string, id uint64, value []byte) (vfs.File, e
 	if err == nil {
 		_, err = f.WriteAt(valueSums(id, value), int64(len(value)))
 	}
-	if err != nil {
-		f.Close()
-		fs.Remove(name)
-		return nil, err
+	if cerr := f.Close(); err == nil {
+		err = cerr
 	}
-	return f, nil
+	if err != nil {
+		fs.Remove(name)
+	}
+	return err
+}
+
+// withValueFile calls do for a value file, unless it is gone.
+func (db *DB) withValueFile(id uint64, do func(vfs.File) error) error {
+	f, err := db.fs.OpenFile(join(db.dir, valueFileName(id)), os.O_RDWR)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return do(f)
 }
 
 // mapValueFile maps a value file and verifies it. The value is the mapping's first
