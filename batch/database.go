@@ -171,8 +171,7 @@ func (r *run) due() time.Duration {
 // showProgress draws the progress if it is time for that.
 func (r *run) showProgress(now time.Time) {
 	if r.progress.due(now) == 0 {
-		r.err.buf = r.progress.draw(r.err.buf, now, r.position())
-		r.err.flush()
+		r.progress.draw(now, r.position())
 	}
 }
 

@@ -19,11 +19,7 @@ func (r *run) finish(err error) int {
 	r.checkMulti()
 	r.settle()
 	r.testLast()
-	if r.progress.shown {
-		r.err.buf = append(r.progress.draw(r.err.buf, time.Now(), r.position()), '\n')
-		r.progress.visible = false
-		r.err.flush()
-	}
+	r.progress.finish(time.Now(), r.position())
 	if more := r.diagnosed - maxDiagnostics; more > 0 {
 		r.say("%d more commands failed", more)
 	}

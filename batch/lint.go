@@ -27,7 +27,7 @@ func (r *run) lint(src *source, check func(args [][]byte) *wire.Reply) error {
 	var fault *wire.SyntaxError // once for all: it is on the heap
 	for n := 0; !r.ended; n++ {
 		if n%groupCommands == 0 || !src.Ready() {
-			r.err.flush()
+			r.flushErr()
 			if err := r.housekeep(); err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func (r *run) lintEnd() {
 	if r.multi != (place{}) {
 		r.fault(r.multi, []byte("ERR the input ends inside the transaction that begins here"))
 	}
-	r.err.flush()
+	r.flushErr()
 }
 
 // fault reports a fault that was found without running anything.

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type position struct {
 // progress draws how far a run is on one line of a terminal, which stays below 80
 // columns.
 type progress struct {
+	w       io.Writer
 	total   int64 // bytes of all inputs, -1 if unknown
 	begun   time.Time
 	next    time.Time // of the next drawing, zero for never
@@ -41,8 +43,8 @@ type progress struct {
 	shown   bool      // the line has been there
 }
 
-func newProgress(mode ProgressMode, stdout, stderr *os.File, total int64, now time.Time) progress {
-	p := progress{total: total, begun: now}
+func newProgress(w io.Writer, mode ProgressMode, stdout, stderr *os.File, total int64, now time.Time) progress {
+	p := progress{w: w, total: total, begun: now}
 	switch {
 	case mode == ProgressAlways:
 		p.next = now
@@ -60,21 +62,31 @@ func (p *progress) due(now time.Time) time.Duration {
 	return max(0, p.next.Sub(now))
 }
 
-// draw adds the line to what is written to the terminal.
-func (p *progress) draw(dst []byte, now time.Time, at position) []byte {
+// clearLine takes away what is on the line and leaves the cursor at its beginning.
+const clearLine = "\r\x1b[K"
+
+// draw shows the line, in the place of what it was.
+func (p *progress) draw(now time.Time, at position) {
 	p.next = now.Add(progressEvery)
 	p.visible, p.shown = true, true
-	dst = append(dst, "\r\x1b[K"...)
-	return p.append(dst, now.Sub(p.begun).Seconds(), at)
+	p.w.Write(p.append([]byte(clearLine), now.Sub(p.begun).Seconds(), at))
 }
 
 // clear takes the line away, so that another can be written.
-func (p *progress) clear(dst []byte) []byte {
-	if !p.visible {
-		return dst
+func (p *progress) clear() {
+	if p.visible {
+		p.visible = false
+		io.WriteString(p.w, clearLine)
 	}
-	p.visible = false
-	return append(dst, "\r\x1b[K"...)
+}
+
+// finish leaves the line as it is at the end, if it was ever there.
+func (p *progress) finish(now time.Time, at position) {
+	if p.shown {
+		p.draw(now, at)
+		p.visible = false
+		io.WriteString(p.w, "\n")
+	}
 }
 
 // append writes the line itself:

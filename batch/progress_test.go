@@ -1,7 +1,9 @@
 package batch
 
 import (
+	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,20 +36,37 @@ func TestProgressWhen(t *testing.T) {
 	defer file.Close()
 	now := time.Unix(1000, 0)
 	for mode, want := range map[ProgressMode]time.Duration{ProgressAuto: -1, ProgressNever: -1, ProgressAlways: 0} {
-		p := newProgress(mode, file, file, 10, now)
+		p := newProgress(io.Discard, mode, file, file, 10, now)
 		if got := p.due(now); got != want {
 			t.Errorf("mode %v: due in %v, want %v", mode, got, want)
 		}
 	}
-	p := newProgress(ProgressAlways, file, file, 10, now)
-	p.draw(nil, now, position{})
+}
+
+func TestProgressOnTerminal(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var terminal strings.Builder
+	p := progress{w: &terminal, total: -1, begun: now, next: now}
+	shows := func(what, want string) {
+		t.Helper()
+		if got := terminal.String(); got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+		terminal.Reset()
+	}
+	p.clear()
+	p.finish(now, position{})
+	shows("never drawn", "")
+	p.draw(now, position{})
+	shows("drawn", "\r\x1b[K0.0 MB, 0 commands")
 	if got := p.due(now); got != progressEvery {
 		t.Errorf("drawn again after %v", got)
 	}
-	if got := string(p.clear([]byte("x"))); got != "x\r\x1b[K" {
-		t.Errorf("a visible line is cleared with %q", got)
-	}
-	if got := string(p.clear([]byte("x"))); got != "x" {
-		t.Errorf("a line that is not there is cleared with %q", got)
-	}
+	p.clear()
+	p.clear()
+	shows("cleared once", "\r\x1b[K")
+	p.finish(now, position{})
+	shows("finished", "\r\x1b[K0.0 MB, 0 commands\n")
+	p.clear()
+	shows("the last line stays", "")
 }

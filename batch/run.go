@@ -93,7 +93,7 @@ func (r *run) openInputs() error {
 			break
 		}
 	}
-	r.progress = newProgress(r.Progress, r.Stdout, r.Stderr, total, r.began)
+	r.progress = newProgress(r.err.w, r.Progress, r.Stdout, r.Stderr, total, r.began)
 	return nil
 }
 
@@ -290,9 +290,8 @@ func (r *run) acknowledge() error {
 	if err := r.harden(); err != nil {
 		return r.lost(err)
 	}
-	r.err.buf = r.progress.clear(r.err.buf)
 	err := r.out.flush()
-	r.err.flush() // if this fails nobody is left to be told
+	r.flushErr()
 	if errors.Is(err, unix.EPIPE) {
 		r.stop.stop(StatusPipe)
 		return errStopped
@@ -305,8 +304,16 @@ func (r *run) note(status int) { r.status = Worse(r.status, status) }
 
 // say tells the user something about the run as a whole.
 func (r *run) say(format string, args ...any) {
-	r.err.buf = r.progress.clear(r.err.buf)
 	r.err.buf = append(r.err.buf, "nubdb: "...)
 	r.err.buf = append(wire.AppendOneLine(r.err.buf, fmt.Appendf(nil, format, args...)), '\n')
-	r.err.flush()
+	r.flushErr()
+}
+
+// flushErr writes what stderr is to say, in the place of the progress. If that
+// fails nobody is left to be told.
+func (r *run) flushErr() {
+	if len(r.err.buf) > 0 {
+		r.progress.clear()
+		r.err.flush()
+	}
 }

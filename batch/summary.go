@@ -22,5 +22,5 @@ func (r *run) summarize() {
 	b = strconv.AppendFloat(append(b, `,"seconds":`...), seconds, 'f', 6, 64)
 	b = strconv.AppendFloat(append(b, `,"rate":`...), float64(r.counts.commands)/seconds, 'f', 0, 64)
 	r.err.buf = append(b, "}\n"...)
-	r.err.flush()
+	r.flushErr()
 }
