@@ -15,7 +15,7 @@ const (
 	// applyPiece entries are moved into the index under one hold of the lock: 0.5 ms.
 	applyPiece = 2048
 	// closeBudget is the time that Close gives to an index sync that is due.
-	closeBudget = 1500 * time.Microsecond
+	closeBudget = 500 * time.Microsecond
 )
 
 // Flush hands everything committed to the kernel: it survives the death of the process,
@@ -313,7 +313,7 @@ func (db *DB) syncIndex(stop func() bool) (err error) {
 func (db *DB) indebted() bool {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	return db.exists && !db.closed && db.idx.debt() >= 2*db.opt.indexSyncEvery
+	return db.exists && !db.closed && db.idx.debt() >= 2*db.opt.indexSyncEvery+uint64(db.idx.size)
 }
 
 // finishIndex ends an index sync of which all pages are synced.
@@ -401,7 +401,7 @@ func (s *syncer) run() {
 		if s.db.Sync() != nil {
 			continue
 		}
-		if err := s.db.syncIndex(s.interrupted); err != nil && !isNoSpace(err) {
+		if err := s.db.syncIndex(s.patience()); err != nil && !isNoSpace(err) {
 			s.db.mu.Lock()
 			s.db.fail(err)
 			s.db.mu.Unlock()
@@ -418,13 +418,23 @@ func (db *DB) indexSyncing() bool {
 	return !db.closed && db.idx.h.frozen.depth != 0
 }
 
-// interrupted tells whether something more urgent than the index waits.
-func (s *syncer) interrupted() bool {
-	select {
-	case <-s.quit:
-		return true
-	default:
-		return len(s.kick) > 0 || s.waiting.Load() > 0
+// piecesPerSync of an index sync, 1 MiB together, follow each sync of the log even when
+// the next is due: so in a long load an index sync is done after as much log as the
+// index is long.
+const piecesPerSync = 4
+
+// patience returns what tells, after each piece of an index sync, whether something more
+// urgent waits.
+func (s *syncer) patience() (stop func() bool) {
+	pieces := 0
+	return func() bool {
+		pieces++
+		select {
+		case <-s.quit:
+			return true
+		default:
+			return s.waiting.Load() > 0 || pieces >= piecesPerSync && len(s.kick) > 0
+		}
 	}
 }
 
