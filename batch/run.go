@@ -162,7 +162,7 @@ func (r *run) group(src *source) error {
 		if full || !src.Ready() || r.stop.stopped() != 0 {
 			break
 		}
-		if ahead--; ahead <= 0 && r.grouped {
+		if ahead--; ahead <= 0 && r.session != nil {
 			ahead = src.Ahead()
 			r.session.Prefetch(ahead, src.Peek)
 		}
