@@ -16,7 +16,11 @@ func (r *run) atomic() error {
 	for _, src := range r.sources {
 		copied := &spool{}
 		src.rewind(io.TeeReader(src.bytes, copied))
-		if err := r.lint(src, command.CheckAtomic); err != nil {
+		err := r.lint(src, command.CheckAtomic)
+		if copied.file != nil {
+			src.files = append(src.files, copied.file)
+		}
+		if err != nil {
 			return err
 		}
 		src.rewind(copied.reader())
@@ -24,7 +28,6 @@ func (r *run) atomic() error {
 	r.lintEnd()
 	if r.counts.errors > 0 {
 		r.note(StatusStopped)
-		r.say("nothing was run")
 		return nil
 	}
 	r.counts, r.ended, r.passed, r.current = counts{}, false, 0, nil

@@ -15,6 +15,8 @@ func (r *run) finish(err error) int {
 			err = e
 		}
 	}
+	r.note(r.stop.stopped())
+	r.sayStopped(r.stop.stopped(), "")
 	r.complain(err)
 	r.checkMulti()
 	r.settle()
@@ -29,10 +31,8 @@ func (r *run) finish(err error) int {
 	return r.status
 }
 
-// complain says why the run ended early, if it did.
+// complain says what ended the run early, if anything did.
 func (r *run) complain(err error) {
-	r.note(r.stop.stopped())
-	r.sayStopped(r.stop.stopped(), "")
 	if err != nil && !errors.Is(err, errStopped) {
 		r.note(statusOf(err))
 		r.say("%v", err)
@@ -62,20 +62,28 @@ func (r *run) checkMulti() {
 
 // settle makes what was acknowledged durable, or undoes an atomic run that failed.
 func (r *run) settle() {
-	if r.db == nil {
-		return
+	if r.Atomic && r.status != StatusUsage {
+		r.settleAtomic()
 	}
-	if r.Atomic {
-		if r.status != StatusOK {
-			r.session.Rollback()
-			r.note(StatusStopped)
-			r.say("rolled back: nothing was changed")
-		} else if err := r.session.Commit(); err != nil {
+	if r.db != nil {
+		r.complain(r.letGo())
+	}
+}
+
+// settleAtomic commits an atomic run, or undoes it if anything went wrong.
+func (r *run) settleAtomic() {
+	switch {
+	case r.status == StatusOK && r.db == nil: // there was nothing to run
+	case r.status == StatusOK:
+		if err := r.session.Commit(); err != nil {
 			r.complain(r.lost(err))
 		}
-	}
-	if err := r.letGo(); err != nil {
-		r.complain(err)
+	case r.db == nil:
+		r.say("nothing was run")
+	default:
+		r.session.Rollback()
+		r.note(StatusStopped)
+		r.say("rolled back: nothing was changed")
 	}
 }
 

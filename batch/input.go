@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nubdb/nubdb/engine"
@@ -14,32 +15,42 @@ import (
 // Input is something that commands come from.
 type Input struct {
 	name string // as messages show it
-	path string // a file, unless text is what there is
-	text string // commands given with -c
-	args [][]byte
-	last bool // the last of args is what stdin holds
+	open func(name string, stdin *os.File, stop *stopper) (*source, error)
 }
 
 // Stdin is standard input.
-func Stdin() Input { return Input{name: "<stdin>", path: "-"} }
+func Stdin() Input { return Input{"<stdin>", openFile} }
 
 // File is a file of commands; "-" is standard input.
 func File(path string) Input {
 	if path == "-" {
 		return Stdin()
 	}
-	return Input{name: path, path: path}
+	return Input{path, openPath}
 }
 
 // Text is the n-th text of commands on the command line, counted from 1.
 func Text(n int, text string) Input {
-	return Input{name: fmt.Sprintf("<-c %d>", n), text: text}
+	return Input{fmt.Sprintf("<-c %d>", n), func(name string, _ *os.File, _ *stopper) (*source, error) {
+		return newSource(name, strings.NewReader(text), int64(len(text))), nil
+	}}
 }
 
 // Argv is one command whose words are taken as they are; with lastFromStdin one
 // more follows, which is all that stdin holds. Messages show no place for it.
 func Argv(args [][]byte, lastFromStdin bool) Input {
-	return Input{args: args, last: lastFromStdin}
+	return Input{"", func(_ string, stdin *os.File, stop *stopper) (*source, error) {
+		if lastFromStdin {
+			value, err := readValue(stdin, stop)
+			if err != nil {
+				return nil, err
+			}
+			args = append(slices.Clip(args), value)
+		}
+		src := &source{args: args, size: -1}
+		src.rewind(nil)
+		return src, nil
+	}}
 }
 
 // commands yields the commands of an input: a *wire.Reader or an argv.
@@ -77,54 +88,31 @@ type source struct {
 	name  string
 	size  int64 // bytes still to come, -1 if that cannot be known
 	bytes io.Reader
-	file  *os.File // to be closed, nil for none
-	args  [][]byte
+	args  [][]byte   // of an argv, which has no bytes
+	files []*os.File // to be closed
 }
 
-// open opens an input. What cannot be opened is wrong usage: nothing has run yet.
-func (in Input) open(stdin *os.File, stop *stopper) (*source, error) {
-	switch {
-	case in.args != nil:
-		return in.openArgv(stdin, stop)
-	case in.path == "":
-		return newSource(in.name, strings.NewReader(in.text), int64(len(in.text))), nil
-	case in.path == "-":
-		return openFile(in.name, stdin, stop)
-	}
+// openPath opens a file. What cannot be opened is wrong usage: nothing has run yet.
+func openPath(path string, _ *os.File, stop *stopper) (*source, error) {
 	var file *os.File
 	var err error
-	stop.abandonable(in.name, func() { file, err = os.Open(in.path) }) // a named pipe waits for its writer
+	stop.abandonable(path, func() { file, err = os.Open(path) }) // a named pipe waits for its writer
 	switch {
 	case err != nil:
 		return nil, usageError{err}
 	case file == nil:
 		return nil, errStopped
 	}
-	src, err := openFile(in.name, file, stop)
+	src, err := openFile(path, file, stop)
 	if err != nil {
 		file.Close()
 		return nil, err
 	}
-	src.file = file
+	src.files = append(src.files, file)
 	return src, nil
 }
 
-func (in Input) openArgv(stdin *os.File, stop *stopper) (*source, error) {
-	src := &source{args: in.args, size: -1}
-	if in.last {
-		value, err := io.ReadAll(io.LimitReader(newDescriptor(stdin, stop), engine.MaxValue+1))
-		if err != nil {
-			return nil, err
-		}
-		if len(value) > engine.MaxValue {
-			return nil, usageError{errors.New("standard input is longer than a value may be, 512 MiB")}
-		}
-		src.args = append(src.args[:len(src.args):len(src.args)], value)
-	}
-	src.rewind(nil)
-	return src, nil
-}
-
+// openFile makes a source of a file that is open.
 func openFile(name string, file *os.File, stop *stopper) (*source, error) {
 	info, err := file.Stat()
 	switch {
@@ -143,6 +131,15 @@ func openFile(name string, file *os.File, stop *stopper) (*source, error) {
 	return newSource(name, newDescriptor(file, stop), size), nil
 }
 
+// readValue reads all of a file as one value.
+func readValue(file *os.File, stop *stopper) ([]byte, error) {
+	value, err := io.ReadAll(io.LimitReader(newDescriptor(file, stop), engine.MaxValue+1))
+	if err == nil && len(value) > engine.MaxValue {
+		err = usageError{errors.New("standard input is longer than a value may be, 512 MiB")}
+	}
+	return value, err
+}
+
 func newSource(name string, bytes io.Reader, size int64) *source {
 	s := &source{name: name, bytes: bytes, size: size}
 	s.rewind(bytes)
@@ -159,7 +156,7 @@ func (s *source) rewind(r io.Reader) {
 }
 
 func (s *source) close() {
-	if s.file != nil {
-		s.file.Close()
+	for _, file := range s.files {
+		file.Close()
 	}
 }

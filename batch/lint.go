@@ -11,10 +11,14 @@ import (
 // Check looks for faults in all inputs without opening the database, reports
 // each on stderr as "file:line:column: message", and returns the exit status.
 func Check(cfg Config) int {
+	check := command.Check
+	if cfg.Atomic {
+		cfg.Atomic, check = false, command.CheckAtomic
+	}
 	r, err := newRun(cfg)
 	defer r.close()
 	for i := 0; err == nil && i < len(r.sources); i++ {
-		err = r.lint(r.sources[i], command.Check)
+		err = r.lint(r.sources[i], check)
 	}
 	r.lintEnd()
 	return r.finish(err)

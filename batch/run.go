@@ -80,7 +80,7 @@ func newRun(cfg Config) (*run, error) {
 func (r *run) openInputs() error {
 	total := int64(0)
 	for _, in := range r.Inputs {
-		src, err := in.open(r.Stdin, r.stop)
+		src, err := in.open(in.name, r.Stdin, r.stop)
 		if err != nil {
 			return err
 		}
@@ -88,9 +88,10 @@ func (r *run) openInputs() error {
 		if d, ok := src.bytes.(*descriptor); ok {
 			d.due, d.idle = r.due, r.idle
 		}
-		if total += src.size; src.size < 0 {
+		if src.size < 0 || total < 0 {
 			total = -1
-			break
+		} else {
+			total += src.size
 		}
 	}
 	r.progress = newProgress(r.err.w, r.Progress, r.Stdout, r.Stderr, total, r.began)
