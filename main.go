@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/nubdb/nubdb/batch"
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/repl"
 )
 
@@ -55,14 +56,12 @@ func run(args []string) int {
 // for each command in any case, so that every one is durable unless --sync says
 // otherwise.
 func (o *options) shell() repl.Config {
-	cfg := repl.Config{DB: o.DB, Engine: o.Engine, Timeout: o.Timeout, Sync: repl.SyncAlways}
+	cfg := repl.Config{DB: o.DB, Engine: o.Engine, Timeout: o.Timeout, Sync: command.SyncAlways}
 	if o.flags.Changed("sync") {
-		cfg.Sync = shellSync[o.Sync]
+		cfg.Sync = o.Sync
 	}
 	return cfg
 }
-
-var shellSync = [...]repl.SyncPolicy{batch.SyncEnd: repl.SyncEnd, batch.SyncAlways: repl.SyncAlways, batch.SyncNo: repl.SyncNo}
 
 // usageError says what is wrong with the command line.
 func usageError(err error) int {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/batch"
+	"github.com/nubdb/nubdb/command"
 )
 
 // word is a value of a flag and how it is written.
@@ -23,7 +24,7 @@ var errorPlaces = []word[batch.ErrorsAt]{{"both", batch.ErrorsBoth}, {"stdout", 
 var progressModes = []word[batch.ProgressMode]{{"auto", batch.ProgressAuto}, {"always", batch.ProgressAlways}, {"never", batch.ProgressNever}}
 
 // A long run syncs every second in any case, so that everysec is what end is.
-var syncPolicies = []word[batch.SyncPolicy]{{"end", batch.SyncEnd}, {"everysec", batch.SyncEnd}, {"always", batch.SyncAlways}, {"no", batch.SyncNo}}
+var syncPolicies = []word[command.SyncPolicy]{{"end", command.SyncEnd}, {"everysec", command.SyncEnd}, {"always", command.SyncAlways}, {"no", command.SyncNo}}
 
 // choiceFlag is a flag that takes one of a few words. The first is the default.
 type choiceFlag[T comparable] struct {

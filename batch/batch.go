@@ -4,12 +4,12 @@
 // Guarantees: replies come in the order of the commands. They are written when
 // no complete command waits in the input, so that a co-process can ask and read in
 // turn, and in large pieces otherwise. A reply is written only after what it
-// acknowledges has reached the kernel (with SyncAlways: stable storage). Exit
+// acknowledges has reached the kernel (with command.SyncAlways: stable storage). Exit
 // status 0 means that every command succeeded and that all of it is on stable
 // storage. A signal or the end of the time finishes or undoes the command under
 // way, syncs what was acknowledged, and exits.
 //
-// Caveats: with SyncNo exit status 0 means handed to the kernel. The output of an
+// Caveats: with command.SyncNo exit status 0 means handed to the kernel. The output of an
 // atomic run is void unless its status is 0.
 //
 // Usage: fill a Config, call Run, exit with what it returns.
@@ -19,6 +19,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine"
 )
 
@@ -30,15 +31,6 @@ const (
 	JSON                // one object for each command, on a line of its own
 	Raw                 // the exact bytes of each string, each with Config.End behind it
 	RESP                // RESP2, for the reply parser of any Redis client
-)
-
-// SyncPolicy says when acknowledged writes reach stable storage.
-type SyncPolicy int
-
-const (
-	SyncEnd    SyncPolicy = iota // once before the exit, and every second while a long input goes on
-	SyncAlways                   // before each reply
-	SyncNo                       // when the kernel likes
 )
 
 // Config is what a run does. The zero value of a field means no more than its
@@ -63,7 +55,7 @@ type Config struct {
 	Atomic      bool // all of the input happens or none of it
 	ExitNil     bool // StatusTest when the last reply is nil
 	Test        bool // the same, also when it is 0 or an empty array
-	Sync        SyncPolicy
+	Sync        command.SyncPolicy
 	Timeout     time.Duration // of the whole run, 0 for none
 }
 

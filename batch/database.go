@@ -92,7 +92,7 @@ func (r *run) harden() error {
 	switch {
 	case r.db == nil, r.Atomic:
 		return nil
-	case r.Sync == SyncAlways:
+	case r.Sync == command.SyncAlways:
 		return r.sync()
 	}
 	return r.db.Flush()
@@ -100,7 +100,7 @@ func (r *run) harden() error {
 
 // sync puts everything acknowledged on stable storage.
 func (r *run) sync() error {
-	if r.Sync == SyncNo {
+	if r.Sync == command.SyncNo {
 		return r.db.Flush()
 	}
 	r.lastSync = time.Now()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine/vfs"
 )
 
@@ -56,9 +57,9 @@ func TestDatabaseFails(t *testing.T) {
 	}{
 		{"sync at the end", eio(vfs.OpDatasync, "*", 1), func(*Config) {}, "SET a 1\nSET b 2\n",
 			"OK\nOK\n", "(what this run wrote is not durable)"},
-		{"sync before the reply", eio(vfs.OpDatasync, "*", 1), func(c *Config) { c.Sync = SyncAlways }, "SET a 1\n",
+		{"sync before the reply", eio(vfs.OpDatasync, "*", 1), func(c *Config) { c.Sync = command.SyncAlways }, "SET a 1\n",
 			"", "(what this run wrote is not durable)"},
-		{"second sync before a reply", eio(vfs.OpDatasync, "*", 2), func(c *Config) { c.Sync = SyncAlways }, "SET a 1\nSLEEP 0\nSET b 2\n",
+		{"second sync before a reply", eio(vfs.OpDatasync, "*", 2), func(c *Config) { c.Sync = command.SyncAlways }, "SET a 1\nSLEEP 0\nSET b 2\n",
 			"OK\n", "(what was written after <-c 1>:1 is not durable)"},
 		{"write", eio(vfs.OpWrite, "*", 1), func(*Config) {}, "SET a 1\n",
 			"", "(what this run wrote is not durable)"},

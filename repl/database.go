@@ -10,17 +10,8 @@ import (
 	"github.com/nubdb/nubdb/wire"
 )
 
-// SyncPolicy says when acknowledged writes reach stable storage.
-type SyncPolicy int
-
-const (
-	SyncAlways SyncPolicy = iota // before a command's reply is shown
-	SyncEnd                      // within a second, and before the exit
-	SyncNo                       // when the kernel likes
-)
-
 // syncEvery is the longest time that an acknowledged write is not on stable
-// storage with SyncEnd.
+// storage with command.SyncEnd.
 const syncEvery = time.Second
 
 // database is the shell's hold on the database. All that the shell does with the
@@ -30,12 +21,12 @@ type database struct {
 	path   string
 	engine engine.Options
 	report func(fault string) // receives what VERIFY finds
-	policy SyncPolicy
+	policy command.SyncPolicy
 
 	mu      sync.Mutex // guards session against interrupt, which comes from another goroutine
 	db      *engine.DB // nil while nobody needs it
 	session *command.Session
-	due     atomic.Bool // with SyncEnd: a sync will come by itself
+	due     atomic.Bool // with command.SyncEnd: a sync will come by itself
 	failed  error       // the first failure to make a write durable
 }
 
@@ -62,7 +53,7 @@ func (d *database) letGo() error {
 	if d.db == nil {
 		return d.failed
 	}
-	if d.policy == SyncNo {
+	if d.policy == command.SyncNo {
 		d.note(d.db.Flush())
 	} else {
 		d.note(d.db.Sync())
@@ -80,7 +71,7 @@ func (d *database) note(err error) {
 	}
 }
 
-// do runs a command. With SyncAlways it is durable when its reply is returned,
+// do runs a command. With command.SyncAlways it is durable when its reply is returned,
 // which is valid until the next call.
 func (d *database) do(args [][]byte) wire.Reply {
 	if err := d.open(); err != nil {
@@ -88,12 +79,12 @@ func (d *database) do(args [][]byte) wire.Reply {
 	}
 	reply := d.session.Do(args)
 	switch d.policy {
-	case SyncAlways:
+	case command.SyncAlways:
 		// A failure is final to the engine: letGo will hear of it again.
 		if err := d.db.Sync(); err != nil && !reply.IsError() {
 			return wire.Error("ERR not on stable storage: " + err.Error())
 		}
-	case SyncEnd:
+	case command.SyncEnd:
 		d.syncSoon()
 	}
 	return reply

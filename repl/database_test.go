@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/engine/vfs"
 	"github.com/nubdb/nubdb/wire"
@@ -21,10 +22,10 @@ func run(d *database, words ...string) wire.Reply {
 	return d.do(args)
 }
 
-// A power cut right behind a reply takes nothing of what SyncAlways has acknowledged.
+// A power cut right behind a reply takes nothing of what command.SyncAlways has acknowledged.
 func TestAlwaysIsDurableBeforeTheReply(t *testing.T) {
 	disk := vfs.NewCrash(1, vfs.CrashOptions{})
-	d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: SyncAlways}
+	d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: command.SyncAlways}
 	for _, value := range []string{"1", "2", "3"} {
 		if r := run(d, "SET", "k", value); r.IsError() {
 			t.Fatalf("SET: %s", r.Str)
@@ -36,11 +37,11 @@ func TestAlwaysIsDurableBeforeTheReply(t *testing.T) {
 	}
 }
 
-// With SyncEnd a power cut takes what is younger than a second.
+// With command.SyncEnd a power cut takes what is younger than a second.
 func TestEndIsDurableWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewCrash(1, vfs.CrashOptions{})
-		d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: SyncEnd}
+		d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: command.SyncEnd}
 		durable := func() string {
 			after := &database{path: "/db", engine: engine.Options{FS: disk.PowerLost(0), Inline: true}}
 			reply := run(after, "GET", "k")
@@ -51,7 +52,7 @@ func TestEndIsDurableWithinASecond(t *testing.T) {
 			time.Sleep(syncEvery - time.Nanosecond)
 			synctest.Wait()
 			if got := durable(); got == value {
-				t.Errorf("SET k %s was durable at once: SyncEnd saves nothing", value)
+				t.Errorf("SET k %s was durable at once: command.SyncEnd saves nothing", value)
 			}
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
@@ -71,7 +72,7 @@ func TestEndIsDurableWithinASecond(t *testing.T) {
 
 // A write that cannot be made durable is not acknowledged, and nobody forgets it.
 func TestFailureIsToldAndKept(t *testing.T) {
-	for _, policy := range []SyncPolicy{SyncAlways, SyncEnd, SyncNo} {
+	for _, policy := range []command.SyncPolicy{command.SyncAlways, command.SyncEnd, command.SyncNo} {
 		disk := vfs.NewFault(vfs.NewMem())
 		d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: policy}
 		if r := run(d, "SET", "k", "1"); r.IsError() {
@@ -79,7 +80,7 @@ func TestFailureIsToldAndKept(t *testing.T) {
 		}
 		disk.SetRules(vfs.Rule{Ops: vfs.OpWrite | vfs.OpDatasync, Err: syscall.EIO, Forever: true})
 		r := run(d, "SET", "k", "2")
-		if policy == SyncAlways && !r.IsError() {
+		if policy == command.SyncAlways && !r.IsError() {
 			t.Errorf("policy %d: a SET that is not durable answers %q", policy, r.Str)
 		}
 		if err := d.letGo(); !errors.Is(err, engine.ErrFailed) {

@@ -1,7 +1,7 @@
 // Package repl is the interactive shell: a person types commands on a terminal
 // and sees typed replies, as redis-cli shows them.
 //
-// Guarantees: with SyncAlways, the default, a command is on stable storage before
+// Guarantees: with command.SyncAlways, the default, a command is on stable storage before
 // its reply is shown. An error never ends the shell. However it ends (Ctrl-D, QUIT,
 // a signal, a panic in the shell) the terminal is left in the mode it was found in.
 // What is typed ahead is taken as if it had been typed later, except as the answer
@@ -39,7 +39,7 @@ import (
 type Config struct {
 	DB      string         // directory of the database, or ":memory:"
 	Engine  engine.Options // Log is set by Run
-	Sync    SyncPolicy
+	Sync    command.SyncPolicy
 	Timeout time.Duration // of the whole run, 0 for none
 }
 
