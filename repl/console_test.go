@@ -14,6 +14,7 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine/vfs"
 )
 
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 	if db == "" {
 		os.Exit(m.Run())
 	}
-	cfg := Config{DB: db}
+	cfg := Config{DB: db, Sync: command.SyncAlways}
 	cfg.Timeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_TIMEOUT"))
 	cfg.Engine.LockTimeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_LOCK_TIMEOUT"))
 	if os.Getenv("NUBDB_TEST_FAIL") != "" {

@@ -1,7 +1,7 @@
 // Package repl is the interactive shell: a person types commands on a terminal
 // and sees typed replies, as redis-cli shows them.
 //
-// Guarantees: with command.SyncAlways, the default, a command is on stable storage before
+// Guarantees: with command.SyncAlways a command is on stable storage before
 // its reply is shown. An error never ends the shell. However it ends (Ctrl-D, QUIT,
 // a signal, a panic in the shell) the terminal is left in the mode it was found in.
 // What is typed ahead is taken as if it had been typed later, except as the answer
