@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	iofs "io/fs"
 	"os"
 )
@@ -61,7 +60,7 @@ func (l *log) frames(from mark, fn func(*frame) error) (end mark, reached uint64
 				return end, addr, errBadRecord
 			}
 		}
-		chain = crc32.Update(chain, castagnoli, b[:r.size])
+		chain = crc32c(chain, b[:r.size])
 		c.addr += uint64(r.size)
 		if r.kind != kindCommit {
 			continue

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 )
 
 // The first page of the index file holds four headers, each at the start of a
@@ -90,7 +89,7 @@ func (h *header) encode() []byte {
 	h.frozenMark.encode(b[128:])
 	le.PutUint64(b[176:], h.cursor)
 	le.PutUint64(b[184:], h.frozenPages)
-	le.PutUint32(b[252:], crc32.Checksum(b[:252], castagnoli))
+	le.PutUint32(b[252:], crc32c(0, b[:252]))
 	return b
 }
 
@@ -98,7 +97,7 @@ func (h *header) encode() []byte {
 func decodeHeader(b []byte, uuid [16]byte) (h header, ok bool) {
 	le := binary.LittleEndian
 	if string(b[:8]) != indexMagic || le.Uint32(b[8:]) != formatVersion ||
-		string(b[16:32]) != string(uuid[:]) || le.Uint32(b[252:]) != crc32.Checksum(b[:252], castagnoli) {
+		string(b[16:32]) != string(uuid[:]) || le.Uint32(b[252:]) != crc32c(0, b[:252]) {
 		return h, false
 	}
 	h.flags = le.Uint32(b[12:])

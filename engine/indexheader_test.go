@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -47,7 +46,7 @@ func TestHeaderRefused(t *testing.T) {
 	}
 	b := h.encode()
 	binary.LittleEndian.PutUint32(b[8:], formatVersion+1)
-	binary.LittleEndian.PutUint32(b[252:], crc32.Checksum(b[:252], castagnoli))
+	binary.LittleEndian.PutUint32(b[252:], crc32c(0, b[:252]))
 	if _, ok := decodeHeader(b, h.uuid); ok {
 		t.Error("a header of a newer version accepted")
 	}

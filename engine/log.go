@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 )
 
 // The log takes records at its end. They gather in a buffer, are handed to the
@@ -115,7 +114,7 @@ func (l *log) append(r *record) uint64 {
 
 // advanceChain takes the running CRC to the end of the buffer.
 func (l *log) advanceChain() {
-	l.chain = crc32.Update(l.chain, castagnoli, l.buf[l.chained-l.base:])
+	l.chain = crc32c(l.chain, l.buf[l.chained-l.base:])
 	l.chained = l.end
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
@@ -60,7 +59,7 @@ func (m *manifest) encode() []byte {
 	le.PutUint64(b[48:], m.head)
 	le.PutUint64(b[56:], uint64(m.created))
 	le.PutUint32(b[64:], m.segmentBits)
-	le.PutUint32(b[92:], crc32.Checksum(b[:92], castagnoli))
+	le.PutUint32(b[92:], crc32c(0, b[:92]))
 	return b
 }
 
@@ -73,7 +72,7 @@ func decodeManifest(b []byte) (m manifest, err error) {
 	if v := le.Uint32(b[8:]); v > formatVersion {
 		return m, fmt.Errorf("%w: format %d, this program knows up to %d", ErrVersion, v, formatVersion)
 	}
-	if len(b) != manifestSize || le.Uint32(b[92:]) != crc32.Checksum(b[:92], castagnoli) {
+	if len(b) != manifestSize || le.Uint32(b[92:]) != crc32c(0, b[:92]) {
 		return m, fmt.Errorf("%w: %s: %w", ErrCorrupt, manifestName, errChecksum)
 	}
 	m.features = le.Uint32(b[12:])

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	iofs "io/fs"
 	"os"
 	"strings"
@@ -18,7 +17,7 @@ import (
 // checked puts the right checksum on a manifest.
 func checked(b []byte) []byte {
 	if len(b) == manifestSize {
-		binary.LittleEndian.PutUint32(b[92:], crc32.Checksum(b[:92], castagnoli))
+		binary.LittleEndian.PutUint32(b[92:], crc32c(0, b[:92]))
 	}
 	return b
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 )
 
 // A record is the unit of the log. It begins at a multiple of 8 bytes, lies
@@ -43,8 +42,6 @@ const (
 	abortRecord = 16
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 var (
 	errNoRecord  = errors.New("no record")
 	errBadRecord = errors.New("malformed record")
@@ -76,7 +73,7 @@ func (r *record) madeFile(addr uint64) bool {
 
 // recordCRC is the checksum of a whole record at addr.
 func recordCRC(addr uint64, b []byte) uint32 {
-	return crc32.Update(uint32(addr>>3), castagnoli, b[4:])
+	return crc32c(uint32(addr>>3), b[4:])
 }
 
 // recordSize is how long r is in the log.

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -74,7 +73,7 @@ func (s *segment) encodeHeader(uuid [16]byte) []byte {
 	le.PutUint64(b[32:], s.num)
 	le.PutUint64(b[40:], s.start.prevEnd)
 	le.PutUint32(b[48:], s.start.chain)
-	le.PutUint32(b[60:], crc32.Checksum(b[:60], castagnoli))
+	le.PutUint32(b[60:], crc32c(0, b[:60]))
 	return b
 }
 
@@ -85,7 +84,7 @@ func (s *segment) decodeHeader(b []byte, uuid [16]byte) error {
 		return errBadRecord
 	case le.Uint32(b[8:]) > formatVersion:
 		return ErrVersion
-	case le.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli):
+	case le.Uint32(b[60:]) != crc32c(0, b[:60]):
 		return errChecksum
 	case le.Uint64(b[32:]) != s.num || string(b[16:32]) != string(uuid[:]):
 		return fmt.Errorf("belongs to another place or database")

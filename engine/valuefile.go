@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	iofs "io/fs"
 	"os"
 	"strconv"
@@ -77,13 +76,13 @@ func valueSums(id uint64, value []byte) []byte {
 	var b []byte
 	for i := 0; i < len(value); i += valueChunk {
 		chunk := value[i:min(i+valueChunk, len(value))]
-		b = le.AppendUint32(b, crc32.Update(uint32(i/valueChunk), castagnoli, chunk))
+		b = le.AppendUint32(b, crc32c(uint32(i/valueChunk), chunk))
 	}
 	b = append(b, valueMagic...)
 	b = le.AppendUint64(b, id)
 	b = le.AppendUint64(b, uint64(len(value)))
 	b = le.AppendUint32(b, 0)
-	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return le.AppendUint32(b, crc32c(0, b))
 }
 
 // newValues are value files that are not yet on stable storage.
