@@ -26,6 +26,7 @@ var libraries = map[string][]string{
 	"":            {"github.com/mattn/go-isatty", "github.com/spf13/pflag"},
 	"/repl":       {"github.com/chzyer/readline", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/batch":      {"github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
+	"/engine":     {"golang.org/x/sys/cpu"}, // which instruction computes CRC-32C
 	"/engine/vfs": {"golang.org/x/sys/unix"},
 }
 

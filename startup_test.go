@@ -13,8 +13,8 @@ import (
 // Every cron job pays for what packages do before main, so they do next to nothing.
 // The time of it depends on the machine (`make bench` measures it), the allocations do not.
 const (
-	maxInitAllocs = 8        // of one package that is not of the standard library
-	maxInitBytes  = 16 << 10 // the tables of CRC-32C are 9 KiB
+	maxInitAllocs = 10      // of one package that is not of the standard library, as golang.org/x/sys/cpu makes
+	maxInitBytes  = 6 << 10 // the same
 )
 
 func TestPackagesDoNothingBeforeMain(t *testing.T) {
