@@ -17,9 +17,10 @@ help: ## list these targets
 build: ## build ./nubdb, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o nubdb .
 
-install: build ## install it in $(PREFIX)/bin
-	install -d $(DESTDIR)$(PREFIX)/bin
+install: build ## install it and its manual page below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 nubdb $(DESTDIR)$(PREFIX)/bin/nubdb
+	install -m 644 docs/nubdb.1 $(DESTDIR)$(PREFIX)/share/man/man1/nubdb.1
 
 test: ## install or name what the tests need, then run them
 	@sh .ci/tools $(TEST_TOOLS)
