@@ -139,7 +139,9 @@ func (db *DB) absent(cause error) error {
 	}
 	for _, name := range names {
 		// These are what a process that died while it made a database leaves behind.
-		if name != lockName && name != indexName && name != manifestName+".tmp" && name != segmentName(1) {
+		switch name {
+		case lockName, indexName, indexName + tmpSuffix, manifestName + tmpSuffix, segmentName(1):
+		default:
 			return fmt.Errorf("%w: %s holds %q and no %s", ErrNotOurs, db.dir, name, manifestName)
 		}
 	}
@@ -382,22 +384,34 @@ func (db *DB) commit(start uint64) error {
 func (db *DB) fail(cause error) error {
 	if db.failed == nil {
 		db.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
-		if db.idx != nil {
-			db.idx.h.flags |= flagPoisoned
-			db.idx.writeSoft()
-		}
+		db.note(flagPoisoned)
 	}
 	return db.failed
 }
 
+// note tells the next process what has happened, by a flag in the index's header. If that
+// is not possible either, the index is gone, and will be made anew.
+func (db *DB) note(flag uint32) {
+	if db.idx == nil || db.opt.ReadOnly {
+		return
+	}
+	var ignored error
+	defer catch(&ignored)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	db.idx.h.flags |= flag
+	db.idx.writeSoft()
+}
+
 // Close releases the database. It hands what is committed to the kernel but does not
-// sync: call Sync before when what was written must be durable.
+// sync: call Sync before when what was written must be durable. It returns ErrFailed if
+// the database has failed: then what was committed may be lost.
 func (db *DB) Close() error {
 	db.syncer.stop()
+	err := db.Flush()
 	if !db.opt.Inline && db.indebted() {
 		// Where there is no long-lived process, short ones make an index sync together,
 		// each for a moment. An error here is no harm to the data; the next process will
-		// meet it again.
+		// make the index anew.
 		deadline := time.Now().Add(closeBudget)
 		db.syncIndex(func() bool { return time.Now().After(deadline) })
 	}
@@ -411,12 +425,6 @@ func (db *DB) Close() error {
 	db.closed = true
 	if !db.exists {
 		return nil
-	}
-	var err error
-	if db.failed == nil && !db.opt.ReadOnly {
-		if err = db.log.flush(); err != nil {
-			err = db.fail(err)
-		}
 	}
 	db.idx.close()
 	db.log.segs.close()

@@ -154,10 +154,15 @@ func (c *cursor) enter(num uint64) error {
 		return err
 	}
 	c.seg, c.jump = s, nil
-	if c.log.segs.has(num + 1) {
-		if next, err := c.log.segs.get(num + 1); err == nil {
-			c.jump = &next.start
-		}
+	if !c.log.segs.has(num + 1) {
+		return nil
+	}
+	next, err := c.log.segs.get(num + 1)
+	switch {
+	case err == nil:
+		c.jump = &next.start
+	case !errors.Is(err, errBadRecord) && !errors.Is(err, errChecksum):
+		return err // a torn header is the end of the log, a file that cannot be opened is not
 	}
 	return nil
 }

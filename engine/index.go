@@ -328,7 +328,8 @@ func (x *index) headerPlace(kind int) int {
 
 // createIndex makes an empty index file, with what h says of the log.
 func createIndex(fs vfs.FS, dir, boot string, h header) (*index, error) {
-	f, err := fs.OpenFile(join(dir, indexName), os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	name := join(dir, indexName)
+	f, err := fs.OpenFile(name+tmpSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
@@ -344,6 +345,11 @@ func createIndex(fs vfs.FS, dir, boot string, h header) (*index, error) {
 	x.h.dir, x.h.pages, x.h.boot = area{page: 1, depth: minDepth}, 2, bootHash(boot, id)
 	if err = x.clearDirectory(x.h.dir); err == nil {
 		err = x.writeSoft()
+	}
+	if err == nil {
+		// An index that this one replaces stays on the disk as it is: until the directory
+		// is synced a power cut may bring it back.
+		err = fs.Rename(name+tmpSuffix, name)
 	}
 	return x, err
 }
@@ -398,7 +404,7 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 	}
 	x.hard = newest[hard]
 	soft, own := newest[soft], bootHash(boot, id)
-	if soft.seq > 0 && soft.boot == own && boot != "" && soft.flags&flagBusy == 0 && x.reaches(&soft) {
+	if soft.seq > 0 && soft.boot == own && boot != "" && soft.flags&(flagBusy|flagSpoiled) == 0 && x.reaches(&soft) {
 		x.h = soft
 		return true, nil
 	}
@@ -406,8 +412,11 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 	x.h.seq = max(x.hard.seq, soft.seq)
 	x.h.boot = own
 	x.h.synced = max(x.hard.synced, soft.synced)
-	x.h.flags = soft.flags &^ flagBusy
-	if x.hard.seq == 0 || !x.reaches(&x.hard) {
+	x.h.flags = flagBusy // until resume is done
+	if soft.boot == own {
+		x.h.flags |= soft.flags
+	}
+	if x.hard.seq == 0 || !x.reaches(&x.hard) || x.h.flags&flagSpoiled != 0 {
 		return false, errNoIndex
 	}
 	x.h.frozen, x.h.frozenMark, x.h.cursor = area{}, mark{}, 0
@@ -435,7 +444,9 @@ func (x *index) close() error {
 	return x.file.Close()
 }
 
-// isNoSpace tells whether an error means that the disk, or its quota, is full.
+// isNoSpace tells whether an error means that the disk, or its quota, is full, and
+// nothing has been lost.
 func isNoSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, errIndexFull)
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, errIndexFull)
+	return full && !errors.Is(err, errWrite)
 }

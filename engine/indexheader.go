@@ -39,6 +39,7 @@ const (
 	flagPoisoned = 1 << 1 // a write or sync of the log failed: what lies behind `synced` must be rewritten
 	flagNew      = 1 << 2 // the directory entries of the database may not be durable yet
 	flagValues   = 1 << 3 // there may be value files of which nothing is in the log
+	flagSpoiled  = 1 << 4 // a sync of the index failed: its pages may not be what they seem, so make it anew
 )
 
 // mark is a place in the log, between two frames, and the counters there.

@@ -116,12 +116,19 @@ func (x *index) resume(trusted bool) error {
 	if trusted && !interrupted {
 		return nil
 	}
+	if x.hard.seq == 0 { // it was made anew
+		x.h.flags &^= flagBusy
+		return x.writeSoft()
+	}
 	// The process that wrote this hard header may have died before it knew that the
 	// header is durable. Nothing that the one before reaches may be used again until it is.
-	if err := x.syncHeaders(); err != nil {
-		return err
+	err := x.syncHeaders()
+	if err == nil {
+		err = x.writeHard(x.hard)
 	}
-	if err := x.writeHard(x.hard); err != nil {
+	if err != nil {
+		x.h.flags |= flagSpoiled
+		x.writeSoft()
 		return err
 	}
 	if trusted {
@@ -136,5 +143,6 @@ func (x *index) resume(trusted bool) error {
 		return err
 	}
 	x.h.dir = working
+	x.h.flags &^= flagBusy
 	return x.writeSoft()
 }

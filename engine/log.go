@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -140,6 +141,10 @@ func (l *log) truncate(addr uint64) {
 	l.end = addr
 }
 
+// errWrite is returned when the kernel did not take the log. Even if it says that the
+// disk is full this is a failure: the space had been reserved.
+var errWrite = errors.New("the log cannot be written")
+
 // flush hands the buffer to the kernel. The buffer keeps its content, which
 // slices may point to, until trim.
 func (l *log) flush() error {
@@ -151,7 +156,7 @@ func (l *log) flush() error {
 		l.dirty = append(l.dirty, l.cur)
 	}
 	if _, err := l.cur.file.WriteAt(l.buf[l.written-l.base:], l.offset(l.written)); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errWrite, err)
 	}
 	l.written = l.end
 	return nil

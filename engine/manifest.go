@@ -23,6 +23,7 @@ import (
 // head is the number of the first segment that still counts; a segment has 2^bits bytes.
 const (
 	manifestName  = "MANIFEST"
+	tmpSuffix     = ".tmp" // of a file that will be renamed once it is complete
 	manifestMagic = "NubDB\r\n\x1a"
 	manifestSize  = 96
 
@@ -108,7 +109,7 @@ func readManifest(fs vfs.FS, dir string) (manifest, error) {
 
 // writeManifest replaces the manifest in dir. When it returns nil the new one is durable.
 func writeManifest(fs vfs.FS, dir string, m *manifest) error {
-	tmp := join(dir, manifestName+".tmp")
+	tmp := join(dir, manifestName+tmpSuffix)
 	f, err := fs.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"slices"
 	"time"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -59,10 +60,10 @@ func (db *DB) startOfLog() (mark, error) {
 // the one before, nil if nothing: its watermark counts.
 func (db *DB) rebuildIndex(from mark, lost *index, boot string) (err error) {
 	db.opt.Log("rebuilding the index of " + db.dir + " from its log")
-	h := header{uuid: db.man.uuid, mark: from, synced: from.addr, flags: flagNew}
+	h := header{uuid: db.man.uuid, mark: from, synced: from.addr, flags: flagNew | flagBusy}
 	if lost != nil {
 		h.synced = max(h.synced, lost.h.synced)
-		h.flags |= lost.h.flags
+		h.flags |= lost.h.flags & flagPoisoned
 	}
 	if db.opt.ReadOnly {
 		// All of it will be in a layer in memory.
@@ -104,10 +105,13 @@ func (db *DB) replay(from mark, trusted bool) error {
 	if db.opt.ReadOnly {
 		return db.overlay(from, t.end)
 	}
-	if err := db.idx.resume(trusted || db.idx.hard.seq == 0); err != nil {
+	if err := db.idx.resume(trusted); err != nil {
 		return noSpace(err)
 	}
 	if err := db.syncNew(); err != nil {
+		return err
+	}
+	if err := db.secure(t); err != nil {
 		return err
 	}
 	return db.redo(t)
@@ -198,6 +202,7 @@ func (db *DB) continueAt(t tail, trusted bool) error {
 			db.idx.h.flags&flagValues == 0
 		if !clean {
 			if err := db.cut(cur, end.addr); err != nil {
+				db.note(flagPoisoned) // a sync of the segment is one of its tail
 				return err
 			}
 		}
@@ -240,52 +245,70 @@ func (db *DB) syncNew() error {
 	return db.syncParent()
 }
 
-// redo brings the index to the end of the log.
-func (db *DB) redo(t tail) error {
+// secure puts the tail on stable storage, as far as it is not known to be there.
+func (db *DB) secure(t tail) (err error) {
 	flags := db.idx.h.flags
-	db.idx.h.flags &^= flagPoisoned | flagValues
-	if t.from.addr == t.end.addr {
-		if db.idx.h.flags == flags {
-			return nil
+	if t.synced < t.end.addr {
+		if flags&flagPoisoned != 0 {
+			err = db.rewrite(t)
 		}
-		return db.idx.writeSoft() // nothing is left of what failed, or had no end
-	}
-	if flags&flagPoisoned != 0 {
-		if err := db.rewrite(t); err != nil {
+		// The kernel has these frames, but perhaps nobody has waited for the disk.
+		if err == nil {
+			err = db.syncTail(t)
+		}
+		if err != nil {
+			db.note(flagPoisoned)
 			return err
 		}
 	}
-	// The kernel has these frames, but perhaps nobody has waited for the disk.
-	if err := db.syncTail(t); err != nil {
-		return err
+	db.idx.h.flags &^= flagPoisoned | flagValues
+	if db.idx.h.flags == flags {
+		return nil
 	}
-	err := db.redoIndex(t.from, t.end)
-	if isNoSpace(err) {
-		return db.redoLater(t)
-	}
-	return err
+	return db.idx.writeSoft() // nothing is left of what failed, or had no end
 }
 
-// redoLater keeps in memory what the index has no space for, until it has: on a full disk
-// keys can still be read and deleted.
-func (db *DB) redoLater(t tail) error {
+// redo brings the index to the end of the log. What it has no space for stays in memory
+// until it has: on a full disk keys can still be read and deleted.
+func (db *DB) redo(t tail) error {
+	if t.from.addr == t.end.addr {
+		return nil
+	}
+	err := db.redoIndex(t.from, t.end)
+	if !isNoSpace(err) {
+		return err
+	}
 	db.indexFull = true
 	db.layers = []*layer{{}}
 	return db.overlay(t.from, t.end)
 }
 
-// syncTail syncs the value files and segments of a tail, and the directory.
+// unsynced are the segments and value files of the tail that are not known to be on
+// stable storage.
+func (db *DB) unsynced(t tail) (segments []*segment, values []uint64, err error) {
+	for num := db.log.number(t.synced); num <= db.log.number(t.end.addr); num++ {
+		s, err := db.log.segs.get(num)
+		if err != nil {
+			return nil, nil, err
+		}
+		segments = append(segments, s)
+	}
+	i, _ := slices.BinarySearch(t.values, t.synced)
+	return segments, t.values[i:], nil
+}
+
+// syncTail syncs what is not known to be synced, and the directory.
 func (db *DB) syncTail(t tail) error {
-	for _, id := range t.values {
+	segments, values, err := db.unsynced(t)
+	if err != nil {
+		return err
+	}
+	for _, id := range values {
 		if err := db.withValueFile(id, vfs.File.Datasync); err != nil {
 			return err
 		}
 	}
-	for num := db.log.number(t.from.addr); num <= db.log.number(t.end.addr); num++ {
-		s, err := db.log.segs.get(num)
-		if err != nil {
-			return err
-		}
+	for _, s := range segments {
 		if err := s.file.Datasync(); err != nil {
 			return err
 		}
@@ -374,25 +397,22 @@ func (db *DB) overlayKey(key []byte, addr uint64) error {
 	return nil
 }
 
-// rewrite writes a tail, and the value files that belong to it, once more. A write or sync of theirs has failed: the page cache may hold what the
-// disk does not, marked as clean, and another fsync alone would claim that all is well.
+// rewrite writes what is not known to be synced once more. A write or sync of it has
+// failed: the page cache may hold what the disk does not, marked as clean, and another
+// fsync alone would claim that all is well.
 func (db *DB) rewrite(t tail) error {
-	from := t.from.addr
-	for num := db.log.number(from); num <= db.log.number(t.end.addr); num++ {
-		s, err := db.log.segs.get(num)
-		if err != nil {
-			return err
-		}
+	segments, values, err := db.unsynced(t)
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
 		// Whole pages: only what is written again is written out again.
-		first := int64(0)
-		if num == db.log.number(from) {
-			first = db.log.offset(from) &^ (pageSize - 1)
-		}
+		first := max(0, int64(t.synced)-int64(s.num<<db.log.bits)) &^ (pageSize - 1)
 		if _, err := s.file.WriteAt(bytes.Clone(s.data.Data[first:s.size]), first); err != nil {
 			return err
 		}
 	}
-	for _, id := range t.values {
+	for _, id := range values {
 		if err := db.withValueFile(id, rewriteFile); err != nil {
 			return err
 		}

@@ -279,23 +279,41 @@ func (db *DB) removeValueFile(id uint64) error {
 	return err
 }
 
-// syncIndex works on an index sync, if one is due, until it is done or, after a piece
-// at least, stop says so.
-func (db *DB) syncIndex(stop func() bool) (err error) {
+// syncIndex works on an index sync, if one is due, until it is done or stop says so.
+func (db *DB) syncIndex(stop func() bool) error {
 	db.syncMu.Lock()
 	defer db.syncMu.Unlock()
+	due, err := db.freezeIndex()
+	if isNoSpace(err) {
+		return nil // it can wait
+	}
+	if err == nil && due {
+		if err = db.syncFrozen(stop); err != nil {
+			db.locked(func() error { db.note(flagSpoiled); return nil })
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return db.locked(func() error { return db.fail(err) })
+}
+
+// freezeIndex begins an index sync if one is due; it tells whether there is one to go on with.
+func (db *DB) freezeIndex() (due bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catch(&err)
-	due := false
-	if err := db.locked(func() (err error) {
-		due = db.exists && !db.closed && db.failed == nil && !db.opt.ReadOnly && db.idx.syncDue(db.opt.indexSyncEvery)
-		if due {
-			err = db.idx.freeze()
-		}
-		return err
-	}); err != nil || !due {
-		return err
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || !db.idx.syncDue(db.opt.indexSyncEvery) {
+		return false, nil
 	}
+	return true, db.idx.freeze()
+}
+
+// syncFrozen goes on with an index sync. No error of it is harmless.
+func (db *DB) syncFrozen(stop func() bool) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
 	for more := true; more; more = !stop() {
 		done, err := db.idx.syncPages()
 		if err != nil {
@@ -401,11 +419,7 @@ func (s *syncer) run() {
 		if s.db.Sync() != nil {
 			continue
 		}
-		if err := s.db.syncIndex(s.patience()); err != nil && !isNoSpace(err) {
-			s.db.mu.Lock()
-			s.db.fail(err)
-			s.db.mu.Unlock()
-		} else if err == nil && s.db.indexSyncing() {
+		if s.db.syncIndex(s.patience()) == nil && s.db.indexSyncing() {
 			s.wake()
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // crowded makes everything happen within some hundred operations: segments of 64 KiB,
 // and an index sync whenever a script asks for one. Nothing happens unasked.
-var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, summaryEvery: 2 << 10, flushSize: 1 << 10}
+var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, summaryEvery: 4 << 10, flushSize: 1 << 10}
 
 // at is a test at some place in it, which its failures name.
 type at struct {
@@ -339,9 +339,18 @@ func openTest(t testing.TB, fs vfs.FS, now *int64) *DB {
 // content reads all keys. With a clock at 0 these are also the ones that have expired.
 func content(t testing.TB, db *DB) map[string]Item {
 	t.Helper()
-	tx, err := db.Begin(false)
+	items, err := readAll(t, db)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return items
+}
+
+func readAll(t testing.TB, db *DB) (map[string]Item, error) {
+	t.Helper()
+	tx, err := db.Begin(false)
+	if err != nil {
+		return nil, err
 	}
 	defer tx.Commit()
 	items := map[string]Item{}
@@ -355,10 +364,10 @@ func content(t testing.TB, db *DB) map[string]Item {
 			return true
 		})
 		if err != nil {
-			t.Fatalf("Scan: %v", err)
+			return nil, fmt.Errorf("Scan: %w", err)
 		}
 	}
-	return items
+	return items, nil
 }
 
 func sameItem(a, b Item) bool {
