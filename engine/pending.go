@@ -107,6 +107,32 @@ func (l *layer) revert(hash, addr, before uint64) {
 	}
 }
 
+// between calls fn for the entries with a hash from..to (0 is the end), undone ones included.
+func (l *layer) between(from, to uint64, fn func(e *entry) error) error {
+	if l.used == 0 {
+		return nil
+	}
+	mask := uint64(len(l.table) - 1)
+	// An entry is at its place or, if that was taken, behind it without a gap; at the
+	// end of the table this goes round.
+	for i, last := from>>l.shift, (to-1)>>l.shift; ; i++ {
+		e := &l.table[i&mask]
+		if e.addr == 0 {
+			if i >= last {
+				return nil
+			}
+			continue
+		}
+		round := e.hash>>l.shift > i&mask
+		if e.hash < from || e.hash > to-1 || round != (i > mask) {
+			continue
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+}
+
 // maxSpare entries is the largest table that is kept for another layer: 6 MiB.
 const maxSpare = 256 << 10
 

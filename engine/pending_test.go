@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -141,6 +142,44 @@ func TestLayer(t *testing.T) {
 		}
 		k.l, k.want = k.l.reset(), map[int]uint64{}
 		k.check(keys)
+	}
+}
+
+// TestLayerBetween compares the entries of a range of hashes, in a table where many are not
+// at their place, some of them round the end, with what a look at all of them finds.
+func TestLayerBetween(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		k := &layerKeeper{T: t, l: &layer{}, owner: map[uint64]int{}, want: map[int]uint64{}, next: 8}
+		for range r.IntN(200) {
+			k.change(r.IntN(400), 0)
+		}
+		places := []uint64{0, 1, 5, 6, 1 << 63, 1<<64 - 1}
+		for range 50 {
+			places = append(places, k.hash(r.IntN(400)), r.Uint64())
+		}
+		for range 200 {
+			from, to := places[r.IntN(len(places))], places[r.IntN(len(places))]
+			if to != 0 && to <= from {
+				continue
+			}
+			want, got := map[uint64]bool{}, map[uint64]bool{}
+			for _, e := range k.l.table {
+				if e.addr != 0 && e.hash >= from && (to == 0 || e.hash < to) {
+					want[e.addr] = true
+				}
+			}
+			must(t, k.l.between(from, to, func(e *entry) error {
+				if got[e.addr] {
+					t.Errorf("seed %d: entry %#x twice", seed, e.addr)
+				}
+				got[e.addr] = true
+				return nil
+			}))
+			if !maps.Equal(got, want) {
+				t.Fatalf("seed %d: from %#x to %#x: %d entries, want %d", seed, from, to, len(got), len(want))
+			}
+		}
 	}
 }
 

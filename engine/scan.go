@@ -1,35 +1,33 @@
 package engine
 
-import "math/rand/v2"
+import (
+	"math/bits"
+	"math/rand/v2"
+)
 
 // Scan calls fn for live keys, in the order of their hashes, from the place cursor (0
-// is the start) until about count have been visited or fn returns false. It returns
-// the place to go on from, 0 at the end. A key that is there throughout a whole scan
-// is visited at least once, whatever else changes between the calls, and within one
-// call no key is visited twice.
+// is the start) until count or some hundred more have been visited or fn returns false. It
+// returns the place to go on from, 0 at the end and if fn returned false. A key that is
+// there throughout a whole scan is visited at least once, whatever else changes between
+// the calls, and within one call no key is visited twice.
 func (tx *Tx) Scan(cursor uint64, count int, fn func(key []byte, it Item) bool) (next uint64, err error) {
 	defer catch(&err)
 	if tx.empty {
 		return 0, nil
 	}
-	s := scanner{tx: tx, fn: fn}
-	base := tx.db.indexCounts()
-	next = cursor
-	for base && s.visited < count && !s.stopped {
-		if next, err = s.page(next); err != nil || next == 0 {
-			break
+	s := scanner{tx: tx, fn: fn, base: tx.db.indexCounts()}
+	for {
+		from := cursor
+		if cursor, err = s.index(from); err == nil {
+			err = s.pending(from, cursor)
+		}
+		if err != nil || s.stopped {
+			return 0, err
+		}
+		if cursor == 0 || s.visited >= count {
+			return cursor, nil
 		}
 	}
-	if !base {
-		next = 0
-	}
-	if err == nil && !s.stopped {
-		err = s.pending(cursor, next, base)
-	}
-	if s.stopped {
-		next = 0
-	}
-	return next, err
 }
 
 // indexCounts tells whether the index counts at all: not below a CLEAR.
@@ -42,15 +40,33 @@ func (db *DB) indexCounts() bool {
 	return true
 }
 
+// span returns the range of hashes from..to (0 is the end) that a scan goes through at a
+// time: a page of the index or, where the index does not count, so many that there are
+// about as many keys.
+func (db *DB) span(hash uint64) (from, to uint64, err error) {
+	depth := uint32(max(minDepth, bits.Len64(uint64(db.c.keys)/slotsPerPage)))
+	if db.indexCounts() {
+		depth, _, err = db.idx.lookup(hash)
+	}
+	from = hash >> (64 - depth) << (64 - depth)
+	return from, from + 1<<(64-depth), err
+}
+
 type scanner struct {
 	tx      *Tx
 	fn      func(key []byte, it Item) bool
+	base    bool // the index counts
 	visited int
 	stopped bool
 }
 
-// page visits the keys of the index's page for a hash.
-func (s *scanner) page(hash uint64) (next uint64, err error) {
+// index visits the keys of the index's page for a hash, and returns the first hash that
+// belongs to the next page, 0 at the end.
+func (s *scanner) index(hash uint64) (next uint64, err error) {
+	if !s.base {
+		_, next, err = s.tx.db.span(hash)
+		return next, err
+	}
 	x := s.tx.db.idx
 	return x.eachSlot(hash, func(page uint32, i int, slot uint64) error {
 		if !intact(slot, place(page, i)) {
@@ -126,21 +142,21 @@ func (s *scanner) visit(addr uint64) error {
 }
 
 // pending visits the keys with a hash in [from, to) that have no slot in the index, if
-// that counts, so that page does not meet them.
-func (s *scanner) pending(from, to uint64, base bool) error {
+// that counts, so that index does not meet them; to 0 is the end.
+func (s *scanner) pending(from, to uint64) error {
 	for _, l := range s.tx.db.layers {
-		for i := range l.table {
-			e := &l.table[i]
-			if e.addr&deleted != 0 || e.addr == 0 || e.hash < from || to != 0 && e.hash >= to {
-				continue
+		err := l.between(from, to, func(e *entry) error {
+			if e.addr&deleted != 0 || s.stopped {
+				return nil
 			}
-			fresh, err := s.fresh(e, base)
+			fresh, err := s.fresh(e)
 			if err == nil && fresh {
 				err = s.visit(e.addr)
 			}
-			if err != nil || s.stopped {
-				return err
-			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -148,14 +164,14 @@ func (s *scanner) pending(from, to uint64, base bool) error {
 
 // fresh tells whether an entry is what counts for its key, which layers may have several
 // times, and the index has no slot for it.
-func (s *scanner) fresh(e *entry, base bool) (bool, error) {
+func (s *scanner) fresh(e *entry) (bool, error) {
 	db := s.tx.db
 	r, err := db.log.load(e.addr)
 	if err != nil {
 		return false, err
 	}
 	f, err := db.locate(e.hash, r.key)
-	if err != nil || f.addr != e.addr || !base {
+	if err != nil || f.addr != e.addr || !s.base {
 		return err == nil && f.addr == e.addr, err
 	}
 	m := matcher{log: &db.log, key: r.key}
@@ -163,28 +179,32 @@ func (s *scanner) fresh(e *entry, base bool) (bool, error) {
 	return err == nil && addr == 0, err
 }
 
-// randomTries are made to meet a live key by chance before Random looks for the first.
-const randomTries = 64
+// randomAmong keys, or a few hundred more, is how many Random chooses from.
+const randomAmong = 64
 
-// Random returns a live key, chosen about evenly; false if there is none.
+// Random returns a live key, chosen about evenly; false if there is none. It takes one of
+// those that follow a random place, in the order of the hashes and round the end.
 func (tx *Tx) Random() (key []byte, ok bool, err error) {
 	defer catch(&err)
 	if tx.empty {
 		return nil, false, nil
 	}
-	take := func(n int) func([]byte, Item) bool {
-		return func(k []byte, _ Item) bool {
-			key, ok = k, true
-			n--
-			return n >= 0
+	from := uint64(0)
+	if tx.db.c.keys > randomAmong {
+		if from, _, err = tx.db.span(rand.Uint64()); err != nil {
+			return nil, false, err
 		}
 	}
-	// A page has some 300 keys: go to a random page and take a random one of them.
-	for range randomTries {
-		if _, err := tx.Scan(rand.Uint64(), 1, take(rand.IntN(slotsPerPage/2))); ok || err != nil {
-			return key, ok, err
+	seen := 0
+	choose := func(k []byte, _ Item) bool {
+		if seen++; rand.IntN(seen) == 0 {
+			key = k
 		}
+		return true
 	}
-	_, err = tx.Scan(0, 1, take(0))
-	return key, ok, err
+	_, err = tx.Scan(from, randomAmong, choose)
+	if err == nil && from > 0 && seen < randomAmong {
+		_, err = tx.Scan(0, randomAmong-seen, choose)
+	}
+	return key, seen > 0 && err == nil, err
 }
