@@ -146,10 +146,8 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 	}
 	// That nothing is there must be verified as well.
 	for _, line := range both {
-		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
-			if !intact(s, place(page, line*slotsPerLine+i)) {
-				return 0, indexDamage(page, errSlot)
-			}
+		if !allIntact(m.Words(off+line*lineSize, slotsPerLine), place(page, line*slotsPerLine)) {
+			return 0, indexDamage(page, errSlot)
 		}
 	}
 	return 0, nil

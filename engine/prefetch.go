@@ -19,11 +19,13 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	defer catch(new(error)) // whoever needs the bytes will meet the fault again
 	db := tx.db
 	var hashes [prefetchMax]uint64
+	var pages [prefetchMax]pagePlace
 	var places fetch
 	n := min(len(keys), prefetchMax)
 	for i, key := range keys[:n] {
 		hashes[i] = db.hash(key)
-		db.idx.addLines(&places, hashes[i])
+		pages[i] = db.idx.peek(hashes[i])
+		pages[i].addLines(&places, hashes[i])
 	}
 	if l := db.top(); l.used > 0 {
 		for _, hash := range hashes[:n] {
@@ -31,8 +33,8 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 		}
 	}
 	tx.touched = places.read()
-	for _, hash := range hashes[:n] {
-		db.addRecords(&places, hash)
+	for i, hash := range hashes[:n] {
+		db.addRecords(&places, pages[i], hash)
 	}
 	tx.touched += places.read()
 }
@@ -60,26 +62,30 @@ func (f *fetch) read() (sum uint64) {
 	return sum
 }
 
-// addLines adds the lines that a hash leads to.
-func (x *index) addLines(f *fetch, hash uint64) {
-	m, off := x.peek(hash)
-	if m == nil {
+// pagePlace is where a page is in memory; m is nil for none.
+type pagePlace struct {
+	m   *vfs.Mapping
+	off int
+}
+
+// addLines adds the lines of the page that a hash leads to.
+func (p pagePlace) addLines(f *fetch, hash uint64) {
+	if p.m == nil {
 		return
 	}
 	both := lines(hash)
-	f.add(&m.Words(off+both[0]*lineSize, 1)[0])
-	f.add(&m.Words(off+both[1]*lineSize, 1)[0])
+	f.add(&p.m.Words(p.off+both[0]*lineSize, 1)[0])
+	f.add(&p.m.Words(p.off+both[1]*lineSize, 1)[0])
 }
 
 // addRecords adds the beginnings of the records in files that may be a key's.
-func (db *DB) addRecords(f *fetch, hash uint64) {
-	m, off := db.idx.peek(hash)
-	if m == nil {
+func (db *DB) addRecords(f *fetch, p pagePlace, hash uint64) {
+	if p.m == nil {
 		return
 	}
 	tag := tagOf(hash)
 	for _, line := range lines(hash) {
-		for _, s := range m.Words(off+line*lineSize, slotsPerLine) {
+		for _, s := range p.m.Words(p.off+line*lineSize, slotsPerLine) {
 			if slotTag(s) == tag && !isEmpty(s) {
 				db.log.addRecord(f, slotAddr(s, db.idx.logStart))
 			}
@@ -98,15 +104,15 @@ func (l *log) addRecord(f *fetch, addr uint64) {
 	}
 }
 
-// peek returns where the page for a hash is, nil if there is none, verifying nothing.
-func (x *index) peek(hash uint64) (*vfs.Mapping, int) {
+// peek returns where the page for a hash is.
+func (x *index) peek(hash uint64) pagePlace {
 	_, page, err := x.lookup(hash)
 	if page == 0 || err != nil {
-		return nil, 0
+		return pagePlace{}
 	}
 	m, off, err := x.chunk(page)
 	if err != nil {
-		return nil, 0
+		return pagePlace{}
 	}
-	return m, off
+	return pagePlace{m, off}
 }

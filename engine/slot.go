@@ -59,6 +59,17 @@ func sealed(slot, place uint64) uint64 {
 // intact tells whether a slot read at place has the right check.
 func intact(slot, place uint64) bool { return slot>>checkFrom == check(slot, place) }
 
+// allIntact tells the same of consecutive slots, the first of which is at place, without
+// a branch for each.
+func allIntact(slots []uint64, place uint64) bool {
+	seed, wrong := place*checkSeed, uint64(0)
+	for _, s := range slots {
+		wrong |= ((s&slotMask)*checkMul + seed) ^ s
+		seed += checkSeed
+	}
+	return wrong>>checkFrom == 0
+}
+
 // makeSlot is the slot, without its check, of a key whose newest record is at addr.
 func makeSlot(hash, addr uint64) uint64 {
 	return addr>>3&addrMask | tagOf(hash)<<addrBits

@@ -154,3 +154,21 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+func TestAllIntact(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 10_000 {
+		var slots [slotsPerLine]uint64
+		first := r.Uint64N(1 << 40)
+		for i := range slots {
+			slots[i] = sealed(r.Uint64(), first+uint64(i))
+		}
+		if !allIntact(slots[:], first) {
+			t.Fatal("sealed slots are not intact")
+		}
+		i, bit := r.IntN(len(slots)), r.IntN(64)
+		if slots[i] ^= 1 << bit; allIntact(slots[:], first) {
+			t.Fatalf("bit %d of slot %d flipped, unnoticed", bit, i)
+		}
+	}
+}

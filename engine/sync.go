@@ -210,7 +210,7 @@ func (db *DB) touch(entries []entry) {
 	var places fetch
 	for i := range entries {
 		if e := &entries[i]; e.addr != 0 {
-			db.idx.addLines(&places, e.hash)
+			db.idx.peek(e.hash).addLines(&places, e.hash)
 		}
 	}
 	db.touched = places.read()
