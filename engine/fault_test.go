@@ -101,6 +101,88 @@ func (c crash) faults(before *vfs.Crash, least int) {
 	}
 }
 
+// TestFullDisk fills the disk, at one size of it after the other, while a script is played:
+// all can still be read, synced, deleted and opened again, and when there is space again all
+// goes on.
+func TestFullDisk(t *testing.T) {
+	eachSeed(t, 2, 100, func(t *testing.T, seed uint64) {
+		base := vfs.NewCrash(seed, vfs.CrashOptions{})
+		newTestDatabase(t, base, testDir)
+		s := newScript(seed, 70)
+		stride := int64(count(4000, 100))
+		for quota := int64(seed); ; quota += stride {
+			f := newFaulty(t, base.Killed(), vfs.Rule{}, fmt.Sprintf("a disk of %d bytes", quota))
+			f.fs.SetQuota(quota)
+			if f.fill(s); !f.fired {
+				return
+			}
+			f.deletes()
+			f.reopens(quota)
+			f.fs.SetQuota(-1)
+			f.play(s)
+		}
+	})
+}
+
+// fill plays a script until the disk is full.
+func (f *faulty) fill(s *script) {
+	f.full = true
+	f.open()
+	for i := 0; i < len(s.steps) && !f.fired; i++ {
+		st := &s.steps[i]
+		f.now, f.m.now = st.now, st.now
+		if st.kind == stepReopen {
+			f.sync()
+		} else {
+			f.step(st)
+		}
+	}
+}
+
+// deletes checks that what is there can be read, made durable and deleted.
+func (f *faulty) deletes() {
+	now := f.now
+	f.now = 0
+	inspect(f, f.db, &f.now, f.s.states[f.last()])
+	f.now, f.m.now = now, now
+	n := 0
+	for k := range f.s.states[f.last()] {
+		if n++; n > 10 {
+			break
+		}
+		before := f.last()
+		f.transact(&step{ops: []op{{kind: opDelete, key: k}}})
+		if !f.sync() || f.last() != before+1 {
+			f.Fatalf("no delete of %s", k)
+		}
+	}
+}
+
+// reopens opens the database on the full disk, also after a power cut.
+func (f *faulty) reopens(quota int64) {
+	if err := f.db.Close(); err != nil {
+		f.Fatal(err)
+	}
+	if !f.open() {
+		f.Fatal("no opening")
+	}
+	f.deletes()
+	lost := f.disk.PowerLost(.5)
+	c := crash{at: f.at, s: &f.s}.in("power loss")
+	c.readOnly(lost, f.last(), f.last())
+	full := vfs.NewFault(lost)
+	full.SetQuota(0)
+	db, err := Open(testDir, Options{FS: full, Inline: true, Clock: func() int64 { return 0 }, tuning: crowded})
+	if errors.Is(err, ErrFull) {
+		return
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.s.find(c, content(c, db), f.last(), f.last())
+	db.Close()
+}
+
 // faulty plays a script on a file system where an operation fails.
 type faulty struct {
 	at
@@ -110,6 +192,7 @@ type faulty struct {
 	now  int64
 
 	fired bool // an operation did fail
+	full  bool // because the disk is full
 
 	m               *model
 	s               script // the states that there really were
@@ -132,7 +215,7 @@ func (f *faulty) play(s *script) {
 		}
 		f.step(st)
 	}
-	f.fired = f.fs.Fired() > 0
+	f.fired = f.fired || f.fs.Fired() > 0
 	f.fs.SetRules() // from here nothing fails
 	if f.db == nil {
 		f.open()
@@ -245,10 +328,11 @@ func (f *faulty) transact(st *step) {
 // cause checks that an error is one that the file system gave.
 func (f *faulty) cause(err error) {
 	f.Helper()
-	if !f.fired && f.fs.Fired() == 0 {
+	f.fired = f.fired || f.fs.Fired() > 0 || f.full && errors.Is(err, ErrFull)
+	if !f.fired {
 		f.Fatalf("without a failure: %v", err)
 	}
-	if !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, ErrFailed) {
+	if !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, ErrFull) && !errors.Is(err, ErrFailed) {
 		f.Fatalf("another error: %v", err)
 	}
 }
