@@ -144,12 +144,17 @@ func (k *indexKeeper) freeze() {
 	k.must(k.x.freeze())
 }
 
+// syncPages goes on with it for one piece.
+func (k *indexKeeper) syncPages() (done bool) {
+	n, err := k.x.syncPages()
+	k.must(err)
+	return k.x.advance(n)
+}
+
 // finish ends it; busy is called between its pieces.
 func (k *indexKeeper) finish(busy func()) {
 	for done := false; !done; {
-		var err error
-		done, err = k.x.syncPages()
-		k.must(err)
+		done = k.syncPages()
 		busy()
 	}
 	h := k.x.hardHeader()

@@ -46,23 +46,26 @@ func (x *index) freeze() error {
 	return x.writeSoft()
 }
 
-// syncPages syncs one piece of the file; done when all are. It may run beside readers
-// and writers, but not beside itself.
-func (x *index) syncPages() (done bool, err error) {
+// syncPages syncs the next piece of the file and returns how many pages it has: tell
+// advance. It may run beside readers and writers, but not beside itself.
+func (x *index) syncPages() (n uint64, err error) {
 	page := uint32(x.h.cursor)
-	n := min(syncPiece, uint32(x.h.frozenPages)-page, chunkPages-page%chunkPages)
-	if n == 0 {
-		return true, nil // another process has synced the last piece
+	piece := min(syncPiece, uint32(x.h.frozenPages)-page, chunkPages-page%chunkPages)
+	if piece == 0 {
+		return 0, nil // another process has synced the last piece
 	}
 	m, off, err := x.chunk(page)
 	if err == nil {
-		err = m.Sync(off, int(n)*pageSize)
+		err = m.Sync(off, int(piece)*pageSize)
 	}
-	if err != nil {
-		return false, err
-	}
-	x.h.cursor += uint64(n)
-	return x.h.cursor == x.h.frozenPages, nil
+	return uint64(piece), err
+}
+
+// advance notes that n more pages are synced; done when all are. It needs the database's
+// lock: writers write headers, too.
+func (x *index) advance(n uint64) (done bool) {
+	x.h.cursor += n
+	return x.h.cursor == x.h.frozenPages
 }
 
 // hardHeader is the header of a sync of which all pages are synced. Once it is durable,

@@ -315,10 +315,12 @@ func (db *DB) syncFrozen(stop func() bool) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catch(&err)
 	for more := true; more; more = !stop() {
-		done, err := db.idx.syncPages()
+		n, err := db.idx.syncPages()
 		if err != nil {
 			return err
 		}
+		done := false
+		db.locked(func() error { done = db.idx.advance(n); return nil })
 		if done {
 			return db.finishIndex()
 		}
