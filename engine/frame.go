@@ -158,13 +158,13 @@ func (c *cursor) enter(num uint64) error {
 		return nil
 	}
 	next, err := c.log.segs.get(num + 1)
-	switch {
-	case err == nil:
-		c.jump = &next.start
-	case !errors.Is(err, errBadRecord) && !errors.Is(err, errChecksum):
-		return err // a torn header is the end of the log, a file that cannot be opened is not
+	if errors.Is(err, ErrCorrupt) {
+		return nil // perhaps only half made
 	}
-	return nil
+	if err == nil {
+		c.jump = &next.start
+	}
+	return err
 }
 
 // openUpTo makes the segments up to num, and those there are behind it, known.
@@ -191,21 +191,32 @@ func (l *log) openUpTo(num uint64) error {
 // syncedBehind looks through what follows a bad place for commit records that are
 // whole, and returns the highest address that one of them knew to be synced. It is
 // what tells damage from a torn tail when the index has lost its watermark.
-func (l *log) syncedBehind(addr uint64) (synced uint64) {
+func (l *log) syncedBehind(addr uint64) (synced uint64, err error) {
 	for num := l.number(addr); l.segs.has(num); num++ {
-		s, err := l.segs.get(num)
-		if err != nil {
+		s, err := l.segs.mapped(num) // also if its header is not right
+		if errors.Is(err, ErrCorrupt) {
 			continue
 		}
+		if err != nil {
+			return 0, err
+		}
 		start := max(addr, l.start(num))
-		for b := s.bytes(start); len(b) >= commitRecord; b, start = b[recordAlign:], start+recordAlign {
-			if b[4] != kindCommit {
-				continue
-			}
-			if r, err := loadRecord(b, start); err == nil {
-				if c, err := decodeCommit(r.value); err == nil {
-					synced = max(synced, c.synced)
-				}
+		synced = max(synced, latestSynced(s.bytes(start), start))
+		s.close()
+	}
+	return synced, nil
+}
+
+// latestSynced returns the highest address that a commit record in b, the bytes from addr
+// on, knew to be synced.
+func latestSynced(b []byte, addr uint64) (synced uint64) {
+	for ; len(b) >= commitRecord; b, addr = b[recordAlign:], addr+recordAlign {
+		if b[4] != kindCommit {
+			continue
+		}
+		if r, err := loadRecord(b, addr); err == nil {
+			if c, err := decodeCommit(r.value); err == nil {
+				synced = max(synced, c.synced)
 			}
 		}
 	}

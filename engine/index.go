@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -365,8 +366,11 @@ func openIndex(fs vfs.FS, dir string, uuid [16]byte, logStart uint64, boot strin
 		flag = os.O_RDONLY
 	}
 	f, err := fs.OpenFile(join(dir, indexName), flag)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil, false, errNoIndex
+	}
 	if err != nil {
-		return nil, false, fmt.Errorf("%w: %w", errNoIndex, err)
+		return nil, false, err
 	}
 	x = &index{file: f, readOnly: readOnly, logStart: logStart}
 	if x.size, err = f.Size(); err == nil && x.size < 2*pageSize {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -54,7 +55,8 @@ func (db *DB) sign(name string) {
 	f.WriteAt(b, 0)
 }
 
-// owner returns " by process 123 (command)", or nothing if that is not known.
+// owner returns " by process 123 (command)", or nothing if that is not known: who reads
+// has not signed, and who has may be gone.
 func (db *DB) owner(name string) string {
 	f, err := db.fs.OpenFile(name, os.O_RDONLY)
 	if err != nil {
@@ -63,11 +65,12 @@ func (db *DB) owner(name string) string {
 	defer f.Close()
 	b := make([]byte, ownerSize)
 	n, _ := f.ReadAt(b, 0)
-	pid, command, ok := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
-	if !ok {
+	number, command, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
+	pid, err := strconv.Atoi(number)
+	if err != nil || pid <= 0 || syscall.Kill(pid, 0) == syscall.ESRCH {
 		return ""
 	}
-	return fmt.Sprintf(" by process %s (%s)", pid, command)
+	return fmt.Sprintf(" by process %d (%s)", pid, command)
 }
 
 // release gives the lock back.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 )
 
 // The log takes records at its end. They gather in a buffer, are handed to the
@@ -68,8 +69,11 @@ func (l *log) load(addr uint64) (record, error) {
 	return r, nil
 }
 
-// damaged is the error for a bad record at addr.
+// damaged is the error for a bad record at addr; that it cannot be read is no damage.
 func (g geometry) damaged(addr uint64, cause error) error {
+	if failed := (*iofs.PathError)(nil); errors.As(cause, &failed) && !errors.Is(cause, ErrCorrupt) {
+		return cause
+	}
 	return fmt.Errorf("%w: %s at offset %d: %w", ErrCorrupt, segmentName(g.number(addr)), g.offset(addr), cause)
 }
 

@@ -93,7 +93,7 @@ func (db *DB) replay(from mark, trusted bool) error {
 	if err != nil {
 		return err
 	}
-	if t.end.addr < t.synced || (!trusted && db.log.syncedBehind(t.reached) > t.end.addr) {
+	if t.end.addr < t.synced {
 		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place; see --verify and --repair", t.stop))
 	}
 	if t.stop != nil && !isTorn(t.stop) {
@@ -125,8 +125,12 @@ func (db *DB) readTail(from mark, trusted bool) (tail, error) {
 		t.values = append(t.values, f.values...)
 		return nil
 	})
-	if trusted || len(t.values) == 0 || t.values[len(t.values)-1] < t.synced {
+	if trusted {
 		return t, nil
+	}
+	behind, err := db.log.syncedBehind(t.reached)
+	if t.synced = max(t.synced, behind); err != nil || len(t.values) == 0 || t.values[len(t.values)-1] < t.synced {
+		return t, err
 	}
 	whole, err := db.wholeValues(&t)
 	if whole.addr < t.end.addr {

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -140,27 +142,45 @@ func (ss *segments) get(num uint64) (*segment, error) {
 	}
 	s, err := ss.load(num)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, segmentName(num), err)
+		return nil, err
 	}
 	ss.open[i].Store(s)
 	return s, nil
 }
 
-// load opens and maps an existing segment.
+// load opens and maps an existing segment and checks its header. ErrCorrupt means that
+// the file is not there or not right, not that it cannot be opened.
 func (ss *segments) load(num uint64) (*segment, error) {
+	s, err := ss.mapped(num)
+	if err != nil {
+		return nil, err
+	}
+	err = s.decodeHeader(s.data.Data[:min(s.size, segmentHeader)], ss.uuid)
+	switch {
+	case err == nil:
+		return s, nil
+	case !errors.Is(err, ErrVersion):
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	s.close()
+	return nil, fmt.Errorf("%w: %s", err, segmentName(num))
+}
+
+// mapped opens and maps an existing segment, whatever its header says.
+func (ss *segments) mapped(num uint64) (*segment, error) {
 	flag := os.O_RDWR
 	if ss.readOnly {
 		flag = os.O_RDONLY
 	}
 	f, err := ss.fs.OpenFile(join(ss.dir, segmentName(num)), flag)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s := &segment{geo: ss.geo, num: num, file: f}
-	if err = s.mapFile(); err == nil {
-		err = s.decodeHeader(s.data.Data[:min(s.size, segmentHeader)], ss.uuid)
-	}
-	if err != nil {
+	if err := s.mapFile(); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -172,7 +192,7 @@ func (s *segment) mapFile() (err error) {
 		return err
 	}
 	if s.size > s.geo.size() {
-		return fmt.Errorf("%d bytes, longer than a segment can be", s.size)
+		return fmt.Errorf("%w: %s has %d bytes, more than a segment can have", ErrCorrupt, segmentName(s.num), s.size)
 	}
 	s.data, err = s.file.Map(0, s.geo.size(), false)
 	return err

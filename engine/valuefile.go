@@ -140,28 +140,29 @@ func (db *DB) withValueFile(id uint64, do func(vfs.File) error) error {
 // length bytes.
 func mapValueFile(fs vfs.FS, dir string, v reference) (*vfs.Mapping, error) {
 	name := valueFileName(v.id)
-	fail := func(err error) (*vfs.Mapping, error) {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, name, err)
-	}
+	damaged := func(cause error) error { return fmt.Errorf("%w: %s: %w", ErrCorrupt, name, cause) }
 	f, err := fs.OpenFile(join(dir, name), os.O_RDONLY)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil, damaged(err)
+	}
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	defer f.Close()
 	size, err := f.Size()
-	if err == nil && size != valueFileSize(v.length) {
-		err = fmt.Errorf("%w: %d bytes, want %d", errLength, size, valueFileSize(v.length))
-	}
 	if err != nil {
-		return fail(err)
+		return nil, err
+	}
+	if want := valueFileSize(v.length); size != want {
+		return nil, damaged(fmt.Errorf("%w: %d bytes, want %d", errLength, size, want))
 	}
 	m, err := f.Map(0, size, false)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if string(valueSums(v.id, m.Data[:v.length])) != string(m.Data[v.length:size]) {
 		m.Unmap()
-		return fail(errChecksum)
+		return nil, damaged(errChecksum)
 	}
 	return m, nil
 }
