@@ -9,8 +9,9 @@
 //   - Damage is reported, never skipped: every byte of log, values and index that an
 //     answer depends on has a checksum that is verified first.
 //   - Opening costs the same whatever the number of keys, also after kill -9. After a
-//     power cut the log since the last index sync is redone, 64 MiB and what was written
-//     during one sync.
+//     power cut the log since the last index sync is redone: 64 MiB and what was written
+//     during one sync, or twice that and the size of the index where only short
+//     processes ran.
 //   - Keys, values and index are in mapped files, not on the heap.
 //
 // # Caveats
