@@ -81,16 +81,14 @@ func Open(path string, o Options) (*DB, error) {
 }
 
 // attach opens the database if it exists.
-func (db *DB) attach() (err error) {
-	defer catch(&err)
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+func (db *DB) attach() error {
 	if _, err := readManifest(db.fs, db.dir); err != nil {
 		return db.absent(err)
 	}
 	if err := db.acquire(); err != nil {
 		return err
 	}
-	err = db.load()
+	err := db.load()
 	if err != nil {
 		db.release()
 	}
@@ -99,6 +97,8 @@ func (db *DB) attach() (err error) {
 
 // load reads an existing database, of which this process has the lock.
 func (db *DB) load() (err error) {
+	defer catch(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if db.man, err = readManifest(db.fs, db.dir); err != nil {
 		return err
 	}
@@ -110,12 +110,22 @@ func (db *DB) load() (err error) {
 	return nil
 }
 
+// release gives files, mappings and the lock back.
+func (db *DB) release() {
+	if db.idx != nil {
+		db.idx.close()
+		db.idx = nil
+	}
+	db.log.segs.close()
+	db.unlock()
+}
+
 // prepare sets up what does not depend on the files.
 func (db *DB) prepare() {
 	le := binary.LittleEndian
 	db.seed = [2]uint64{le.Uint64(db.man.seed[:]), le.Uint64(db.man.seed[8:])}
-	db.log.geometry = geometry{uint(db.man.segmentBits)}
-	db.log.segs = segments{fs: db.fs, dir: db.dir, uuid: db.man.uuid, geo: db.log.geometry, readOnly: db.opt.ReadOnly, first: db.man.head}
+	geo := geometry{uint(db.man.segmentBits)}
+	db.log = log{geometry: geo, segs: segments{fs: db.fs, dir: db.dir, uuid: db.man.uuid, geo: geo, readOnly: db.opt.ReadOnly, first: db.man.head}}
 	db.layers = []*layer{{}}
 	db.exp = &expiries{}
 }
@@ -426,8 +436,6 @@ func (db *DB) Close() error {
 	if !db.exists {
 		return nil
 	}
-	db.idx.close()
-	db.log.segs.close()
 	db.release()
 	return err
 }

@@ -73,8 +73,8 @@ func (db *DB) owner(name string) string {
 	return fmt.Sprintf(" by process %d (%s)", pid, command)
 }
 
-// release gives the lock back.
-func (db *DB) release() {
+// unlock gives the lock back.
+func (db *DB) unlock() {
 	if db.lock != nil {
 		db.lock.Close()
 		db.lock = nil

@@ -150,3 +150,34 @@ func (f *fullDisk) survive() {
 	}
 	must(f, f.db.Close())
 }
+
+// TestRecoverDamagedHeader: the index is lost, and the header of the last segment damaged.
+// The frames in there tell all the same that they were on stable storage. However often
+// somebody tries to open the database, nothing is cut off.
+func TestRecoverDamagedHeader(t *testing.T) {
+	fs := vfs.NewCrash(1, vfs.CrashOptions{})
+	o := Options{FS: fs, Inline: true, tuning: crowded}
+	db := mustOpen(t, "db", o)
+	for i := range 100 {
+		update(t, db, func(tx *Tx) { must(t, tx.Put(fmt.Appendf(nil, "k%d", i), text(strings.Repeat("v", 1500)))) })
+		must(t, db.Sync())
+	}
+	last := db.log.cur.num
+	must(t, db.Close())
+	if last < 3 {
+		t.Fatalf("only %d segments", last)
+	}
+	must(t, fs.Remove("db/"+indexName))
+	fs.FlipBit("db/"+segmentName(last), 33*8)
+	before := files(fs)
+	for range 3 {
+		if db, err := Open("db", o); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("Open: %v, %v; want %v", db, err, ErrCorrupt)
+		}
+	}
+	for name, content := range files(fs) {
+		if name != "/db/"+lockName && name != "/db/"+indexName && content != before[name] {
+			t.Errorf("%s has changed", name)
+		}
+	}
+}

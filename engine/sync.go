@@ -27,6 +27,9 @@ func (db *DB) Flush() error {
 }
 
 func (db *DB) flush() error {
+	if db.closed {
+		return ErrClosed
+	}
 	if db.failed != nil {
 		return db.failed
 	}
