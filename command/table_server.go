@@ -50,7 +50,7 @@ var serverTable = []Spec{
 	},
 	{
 		Name: "SLEEP", Group: Server,
-		Summary:    "Waits for seconds, also fractions, without holding the database",
+		Summary:    "Waits for seconds, also fractions, outside of any transaction",
 		Complexity: "O(1)", Since: NubDB,
 		Arity: 2, Flags: OutsideTx | NoMulti,
 		Args:    []Arg{{Name: "seconds", Type: Double}},

@@ -29,3 +29,13 @@ done:
 	NOTL AX
 	MOVL AX, ret+32(FP)
 	RET
+
+// func hasSSE42() bool
+TEXT ·hasSSE42(SB), NOSPLIT, $0-1
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	SHRL $20, CX // SSE4.2 is bit 20 of ECX
+	ANDL $1, CX
+	MOVB CX, ret+0(FP)
+	RET

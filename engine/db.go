@@ -51,6 +51,7 @@ type DB struct {
 	syncer syncer
 
 	opening time.Duration
+	rebuilt bool   // the index was of no use and was made anew
 	touched uint64 // keeps the compiler from dropping reads that only fetch
 }
 

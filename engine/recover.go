@@ -59,7 +59,7 @@ func (db *DB) startOfLog() (mark, error) {
 // rebuildIndex makes an empty index, to be filled from the log. lost is what there was of
 // the one before, nil if nothing: its watermark counts.
 func (db *DB) rebuildIndex(from mark, lost *index, boot string) (err error) {
-	db.opt.Log("rebuilding the index of " + db.dir + " from its log")
+	db.rebuilt = true
 	h := header{uuid: db.man.uuid, mark: from, synced: from.addr, flags: flagNew | flagBusy}
 	if lost != nil {
 		h.synced = max(h.synced, lost.h.synced)
@@ -94,7 +94,7 @@ func (db *DB) replay(from mark, trusted bool) error {
 		return err
 	}
 	if t.end.addr < t.synced {
-		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place; see --verify and --repair", t.stop))
+		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place, see --verify", t.stop))
 	}
 	if t.stop != nil && !isTorn(t.stop) {
 		return db.log.damaged(t.reached, t.stop)
@@ -335,7 +335,7 @@ func (db *DB) redoIndex(from, end mark) error {
 			}
 			if time.Since(said) > time.Second {
 				said = time.Now()
-				db.opt.Log(fmt.Sprintf("recovering: %d of %d MiB of log, %.0f s", (f.end.addr-from.addr)>>20,
+				db.opt.Log(fmt.Sprintf("recovering %s: %d of %d MiB of log, %.0f s", db.dir, (f.end.addr-from.addr)>>20,
 					(end.addr-from.addr)>>20, time.Since(began).Seconds()))
 			}
 		}

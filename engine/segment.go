@@ -45,7 +45,8 @@ func (g geometry) offset(addr uint64) int64  { return int64(addr & (1<<g.bits - 
 // start is the address of the first record in segment num.
 func (g geometry) start(num uint64) uint64 { return num<<g.bits + segmentHeader }
 
-// maxInline is the length from which on a value gets a file of its own: 1 MiB.
+// maxInline is the length of the longest value that stays in the log; a longer one gets a
+// file of its own: 1 MiB.
 func (g geometry) maxInline() int { return 1 << (g.bits - 4) }
 
 func segmentName(num uint64) string { return fmt.Sprintf("%016x.log", num) }
