@@ -189,7 +189,7 @@ func (c crash) goOn(fs *vfs.Crash, db *DB, now *int64, items map[string]Item) {
 	m := &model{items: items, now: 1_700_000_001_000}
 	*now = m.now
 	for range 3 {
-		ops := randomOps(r, 20, m.now)
+		ops := randomOps(r, crowdedKeys(), 20, m.now)
 		if err := (&step{ops: ops}).transact(db, new(progress)); err != nil {
 			c.Fatal(err)
 		}

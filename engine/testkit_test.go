@@ -158,9 +158,9 @@ func newScript(seed uint64, n int) *script {
 		st := step{now: m.now}
 		switch p := r.IntN(100); {
 		case p < 62:
-			st.ops = randomOps(r, 1+r.IntN(12), m.now)
+			st.ops = randomOps(r, crowdedKeys(), 1+r.IntN(12), m.now)
 		case p < 68:
-			st.kind, st.ops = stepRollback, randomOps(r, 1+r.IntN(12), m.now)
+			st.kind, st.ops = stepRollback, randomOps(r, crowdedKeys(), 1+r.IntN(12), m.now)
 		case p < 76:
 			st.kind = stepFlush
 		case p < 88:
@@ -180,8 +180,7 @@ func newScript(seed uint64, n int) *script {
 	return s
 }
 
-func randomOps(r *rand.Rand, n int, now int64) []op {
-	keys := crowdedKeys()
+func randomOps(r *rand.Rand, keys []string, n int, now int64) []op {
 	var ops []op
 	for range n {
 		o := op{key: keys[r.IntN(len(keys))]}
@@ -194,7 +193,7 @@ func randomOps(r *rand.Rand, n int, now int64) []op {
 			o.kind = opExpire
 			o.item.ExpireAt = max(0, now+int64(r.IntN(3000))-300) * int64(r.IntN(8)&1|r.IntN(2))
 		case p < 399:
-			o = op{kind: opUndone, ops: randomOps(r, 1+r.IntN(5), now)}
+			o = op{kind: opUndone, ops: randomOps(r, keys, 1+r.IntN(5), now)}
 		default:
 			o.kind = opClear
 		}
