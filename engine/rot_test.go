@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"os"
 	"path"
 	"testing"
 
@@ -133,4 +136,142 @@ func (f *flipper) write(t testing.TB, fs *vfs.Crash, now *int64) {
 		db.Close()
 		after.read(t, o)
 	}
+}
+
+// TestMissingFiles cuts or removes each file of a database, before it is opened or while
+// it is open. Whoever uses it gets right answers or errors, and the process lives on.
+func TestMissingFiles(t *testing.T) {
+	eachSeed(t, 1, 20, func(t *testing.T, seed uint64) {
+		master := t.TempDir() + "/" + testDir
+		s := newScript(seed, 90)
+		s.steps = append(s.steps, step{kind: stepSync})
+		newTestDatabase(t, vfs.OS, master)
+		s.playIn(t, vfs.OS, master, new(progress))
+		names, err := vfs.OS.ReadDir(master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(seed, 11))
+		for _, name := range names {
+			for _, harm := range []string{"removed", "emptied", "cut to a page", "cut in the middle", "cut at the end"} {
+				for _, open := range []bool{false, true} {
+					m := missing{at: at{t, fmt.Sprintf("%s %s, open %v", name, harm, open)}, dir: t.TempDir() + "/" + testDir,
+						flipper: flipper{items: s.states[len(s.states)-1], r: r}, background: r.IntN(2) == 0}
+					if err := os.CopyFS(m.dir, os.DirFS(master)); err != nil {
+						t.Fatal(err)
+					}
+					m.run(name, harm, open)
+				}
+			}
+		}
+	})
+}
+
+// missing is a database of which a file goes missing.
+type missing struct {
+	at
+	flipper
+	dir        string
+	now        int64
+	background bool // syncs
+}
+
+func (m *missing) options() Options {
+	o := Options{Inline: true, Clock: func() int64 { return m.now }, tuning: crowded}
+	if m.background {
+		o.Inline, o.syncEvery, o.indexSyncEvery = false, 1, 1
+	}
+	return o
+}
+
+func (m *missing) run(name, harm string, open bool) {
+	db, err := Open(m.dir, m.options()) // makes the copy's index a trusted one
+	if err != nil {
+		m.Fatal(err)
+	}
+	db.Close()
+	if !open {
+		m.harm(name, harm)
+	}
+	db, err = Open(m.dir, m.options())
+	if open && err != nil {
+		m.Fatal(err)
+	}
+	m.expect(name, harm, open, err)
+	if err != nil {
+		return
+	}
+	if open {
+		m.answers(m, db)
+		m.harm(name, harm)
+	}
+	for range 3 {
+		m.answers(m, db)
+		m.write(db)
+		db.Verify(func(string) {})
+	}
+	db.Close()
+	if db, err := Open(m.dir, m.options()); err == nil {
+		m.answers(m, db)
+		db.Close()
+	}
+}
+
+func (m *missing) harm(name, harm string) {
+	path := m.dir + "/" + name
+	info, err := os.Stat(path)
+	if err != nil {
+		m.Fatal(err)
+	}
+	size := map[string]int64{"cut to a page": min(info.Size(), pageSize), "cut in the middle": info.Size() / 2, "cut at the end": max(0, info.Size()-1)}[harm]
+	if harm == "removed" {
+		err = os.Remove(path)
+	} else {
+		err = os.Truncate(path, size)
+	}
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+// expect checks what Open says where that is certain.
+func (m *missing) expect(name, harm string, open bool, err error) {
+	want := error(nil)
+	switch {
+	case open || name == lockName || name == indexName && harm != "cut at the end":
+	case name == manifestName && harm == "cut to a page": // it is shorter
+	case name == manifestName && (harm == "removed" || harm == "emptied"):
+		want = ErrNotOurs
+	case name == manifestName:
+		want = ErrCorrupt
+	default:
+		return
+	}
+	if !errors.Is(err, want) {
+		m.Fatalf("Open: %v, want %v", err, want)
+	}
+}
+
+// write writes and syncs; if that succeeds it counts.
+func (m *missing) write(db *DB) {
+	after := maps.Clone(m.items)
+	tx, err := db.Begin(true)
+	if err != nil {
+		return
+	}
+	for range 20 {
+		k := crowdedKeys()[m.r.IntN(len(crowdedKeys()))]
+		it := Item{Type: TypeString, Value: fmt.Append(nil, m.r.Uint32())}
+		if tx.Put([]byte(k), it) != nil {
+			tx.Rollback()
+			return
+		}
+		after[k] = it
+	}
+	if tx.Commit() != nil {
+		return
+	}
+	m.items = after
+	db.Sync()
+	db.syncIndex(func() bool { return false })
 }

@@ -267,10 +267,12 @@ type progress struct {
 	hard                   bool // there has been an index sync
 }
 
-// play runs a script; nothing may fail.
-func (s *script) play(t testing.TB, fs vfs.FS, p *progress) {
+// play runs a script on the database in testDir; nothing may fail.
+func (s *script) play(t testing.TB, fs vfs.FS, p *progress) { s.playIn(t, fs, testDir, p) }
+
+func (s *script) playIn(t testing.TB, fs vfs.FS, dir string, p *progress) {
 	now := s.steps[0].now
-	db := openTest(t, fs, &now)
+	db := openTest(t, fs, dir, &now)
 	for i := range s.steps {
 		st := &s.steps[i]
 		now = st.now
@@ -291,7 +293,7 @@ func (s *script) play(t testing.TB, fs vfs.FS, p *progress) {
 		case stepReopen:
 			if err = db.Close(); err == nil {
 				p.flushed = p.begun
-				db = openTest(t, fs, &now)
+				db = openTest(t, fs, dir, &now)
 				p.synced = p.begun // opening makes durable what it shows
 			}
 		}
@@ -326,9 +328,9 @@ func (st *step) transact(db *DB, p *progress) error {
 }
 
 // openTest opens the database of a test whose time is *now.
-func openTest(t testing.TB, fs vfs.FS, now *int64) *DB {
+func openTest(t testing.TB, fs vfs.FS, dir string, now *int64) *DB {
 	t.Helper()
-	db, err := Open(testDir, Options{FS: fs, Inline: true, Clock: func() int64 { return *now }, tuning: crowded})
+	db, err := Open(dir, Options{FS: fs, Inline: true, Clock: func() int64 { return *now }, tuning: crowded})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

@@ -55,7 +55,7 @@ func newTornTail(t *testing.T, seed uint64, size int) *tornTail {
 	newTestDatabase(t, tail.fs, testDir)
 	r := rand.New(rand.NewPCG(seed, 7))
 	now := int64(0)
-	db := openTest(t, tail.fs, &now)
+	db := openTest(t, tail.fs, testDir, &now)
 	m := newModel()
 	transact := func() {
 		o := op{key: crowdedKeys()[r.IntN(len(crowdedKeys()))], item: Item{Type: TypeString, Value: bytes.Repeat([]byte{'v'}, r.IntN(200))}}
