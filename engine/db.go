@@ -7,6 +7,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -147,6 +148,9 @@ func (db *DB) absent(cause error) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if slices.Contains(names, manifestName) {
+		return nil // somebody has made it between the two looks
 	}
 	for _, name := range names {
 		// These are what a process that died while it made a database leaves behind.
