@@ -138,7 +138,11 @@ func (db *DB) loadExpiries() error {
 			return db.log.damaged(addr, errBadRecord)
 		}
 		chain = append(chain, addr)
-		addr = binary.LittleEndian.Uint64(r.value)
+		prev := binary.LittleEndian.Uint64(r.value)
+		if prev >= addr {
+			return db.log.damaged(addr, errBadRecord)
+		}
+		addr = prev
 	}
 	counts, err := db.countsBetween(x.newest, x.opened)
 	if err != nil {

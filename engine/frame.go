@@ -170,7 +170,7 @@ func (c *cursor) enter(num uint64) error {
 // openUpTo makes the segments up to num, and those there are behind it, known.
 func (l *log) openUpTo(num uint64) error {
 	ss := &l.segs
-	if num < ss.first {
+	if num < ss.first || num-ss.first > LogSpan>>l.bits {
 		return fmt.Errorf("%w: the log begins at segment %d, the index knows %d", ErrCorrupt, ss.first, num)
 	}
 	ss.extendTo(num)

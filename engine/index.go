@@ -404,7 +404,9 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 			newest[kind], x.next[kind] = h, 1-i%2
 		}
 	}
-	x.hard = newest[hard]
+	if x.hard = newest[hard]; !x.reaches(&x.hard) {
+		x.hard = header{synced: x.hard.synced} // of no other use
+	}
 	soft, own := newest[soft], bootHash(boot, id)
 	if soft.seq > 0 && soft.boot == own && boot != "" && soft.flags&(flagBusy|flagSpoiled) == 0 && x.reaches(&soft) {
 		x.h = soft
@@ -418,7 +420,7 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 	if soft.boot == own {
 		x.h.flags |= soft.flags
 	}
-	if x.hard.seq == 0 || !x.reaches(&x.hard) || x.h.flags&flagSpoiled != 0 {
+	if x.hard.seq == 0 || x.h.flags&flagSpoiled != 0 {
 		return false, errNoIndex
 	}
 	x.h.frozen, x.h.frozenMark, x.h.cursor = area{}, mark{}, 0
