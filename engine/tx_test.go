@@ -62,6 +62,11 @@ func TestItemsStayValid(t *testing.T) {
 		for _, synced := range []bool{false, true} {
 			o := Options{FS: vfs.NewMem(), Inline: true, tuning: crowded}
 			db := mustOpen(t, "db", o)
+			update(t, db, func(tx *Tx) { // a buffer that need not grow any more
+				for i := range 100 {
+					must(t, tx.Put([]byte{byte(i)}, Item{Type: TypeString, Value: make([]byte, 2000)}))
+				}
+			})
 			value := randomBytes(size)
 			put := func(tx *Tx) { must(t, tx.Put([]byte("k"), Item{Type: TypeString, Value: value})) }
 			update(t, db, put)
