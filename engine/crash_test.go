@@ -34,8 +34,31 @@ func TestCrash(t *testing.T) {
 			for _, keep := range keeps {
 				c.in("power loss that keeps %v", keep).survive(fs.PowerLost(keep), p.synced, p.begun)
 			}
+			c.rotten(fs)
 		}
 	})
+}
+
+// rotten lets one of the index's headers be damaged after the crash. The others may be of
+// no use then, but they must not lie.
+func (c crash) rotten(fs *vfs.Crash) {
+	for i := range 4 {
+		for boot, fs := range []*vfs.Crash{fs.Killed(), fs.PowerLost(1)} {
+			c, now := c.in("header %d damaged, boot %d", i, boot), int64(0)
+			fs.FlipBit(join(testDir, indexName), int64(headerSpacing*i+100)*8)
+			db, err := Open(testDir, Options{FS: fs, Inline: true, Clock: func() int64 { return now }, tuning: crowded})
+			if errors.Is(err, ErrCorrupt) {
+				continue
+			}
+			if err != nil {
+				c.Fatal(err)
+			}
+			if items, err := readAll(c, db); err == nil {
+				c.s.find(c, items, c.p.synced, c.p.begun)
+			}
+			db.Close()
+		}
+	}
 }
 
 // TestCrashInRecovery lets the process die, or the machine lose power, and then the next

@@ -246,7 +246,7 @@ func (f *faulty) step(st *step) {
 	case stepSync:
 		f.sync()
 	case stepIndexSync:
-		if err := f.db.syncIndex(func() bool { return !st.all }); err != nil {
+		if err := st.syncIndex(f.db); err != nil {
 			f.trouble(err)
 		}
 	case stepReopen:
