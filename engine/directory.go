@@ -102,7 +102,7 @@ func (x *index) double() error {
 		return err
 	}
 	x.h.dir = to
-	if err := x.writeSoft(); err != nil {
+	if err := x.writeSoftTwice(); err != nil {
 		return err
 	}
 	x.freeArea(old)
@@ -206,7 +206,7 @@ func (x *index) fillPage(page uint32, image *[pageSize]byte) error {
 // first says that the directory is not to be trusted.
 func (x *index) turn(change func() error) error {
 	x.h.flags |= flagBusy
-	if err := x.writeSoft(); err != nil {
+	if err := x.writeSoftTwice(); err != nil {
 		return err
 	}
 	if err := change(); err != nil {
@@ -226,7 +226,7 @@ func (x *index) clearAll() error {
 		return err
 	}
 	x.h.dir = a
-	if err := x.writeSoft(); err != nil {
+	if err := x.writeSoftTwice(); err != nil {
 		return err
 	}
 	x.scanned = false // nearly all pages became free

@@ -318,6 +318,15 @@ const (
 	soft = 1
 )
 
+// writeSoftTwice makes sure that neither soft header speaks of what was before, even if
+// the other one is damaged: where the directory is, or that it is whole.
+func (x *index) writeSoftTwice() error {
+	if err := x.writeSoft(); err != nil {
+		return err
+	}
+	return x.writeSoft()
+}
+
 // headerPlace returns where the next header of a kind goes.
 func (x *index) headerPlace(kind int) int {
 	i := x.next[kind]

@@ -43,7 +43,7 @@ func (x *index) freeze() error {
 	x.h.dir, x.h.frozen, x.h.frozenMark = working, frozen, x.h.mark
 	x.h.cursor, x.h.frozenPages = 0, x.h.pages
 	x.scanned = false // what the frozen directory reaches is pinned now
-	return x.writeSoft()
+	return x.writeSoftTwice()
 }
 
 // syncPages syncs the next piece of the file and returns how many pages it has: tell
@@ -147,5 +147,5 @@ func (x *index) resume(trusted bool) error {
 	}
 	x.h.dir = working
 	x.h.flags &^= flagBusy
-	return x.writeSoft()
+	return x.writeSoftTwice()
 }
