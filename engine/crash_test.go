@@ -20,7 +20,7 @@ func TestCrash(t *testing.T) {
 		base := vfs.NewCrash(seed, vfs.CrashOptions{Writeback: .02 * float64(seed%2)})
 		newTestDatabase(t, base, testDir)
 		s := newScript(seed, 70)
-		stride := count(17, 1)
+		stride := count(7, 1)
 		first := 1 + rand.New(rand.NewPCG(seed, 3)).IntN(stride)
 		for n := first; ; n += stride {
 			fs := base.Killed()
@@ -68,7 +68,7 @@ func TestCrashInRecovery(t *testing.T) {
 		base := vfs.NewCrash(seed, vfs.CrashOptions{Writeback: .02 * float64(seed%2)})
 		newTestDatabase(t, base, testDir)
 		s := newScript(seed, 70)
-		stride := count(211, 23)
+		stride := count(401, 23)
 		first := 1 + rand.New(rand.NewPCG(seed, 5)).IntN(stride)
 		for n := first; ; n += stride {
 			fs := base.Killed()

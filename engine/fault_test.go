@@ -31,7 +31,7 @@ func TestFaults(t *testing.T) {
 		s := newScript(seed, 70)
 		for _, fault := range faults {
 			rule := fault.rule
-			stride := count(3, 1)
+			stride := count(2, 1)
 			for rule.Nth = 1 + int(seed)%stride; ; rule.Nth += stride {
 				f := newFaulty(t, base.Killed(), rule, fmt.Sprintf("%s, operation %d", fault.what, rule.Nth))
 				f.play(s)
@@ -109,7 +109,7 @@ func TestFullDisk(t *testing.T) {
 		base := vfs.NewCrash(seed, vfs.CrashOptions{})
 		newTestDatabase(t, base, testDir)
 		s := newScript(seed, 70)
-		stride := int64(count(4000, 100))
+		stride := int64(count(2000, 100))
 		for quota := int64(seed); ; quota += stride {
 			f := newFaulty(t, base.Killed(), vfs.Rule{}, fmt.Sprintf("a disk of %d bytes", quota))
 			f.fs.SetQuota(quota)

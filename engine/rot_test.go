@@ -47,7 +47,7 @@ type flipper struct {
 // file inverts bits of a file: all, or every so manieth.
 func (f *flipper) file(t at, fs *vfs.Crash, name string) {
 	bits := int64(len(fs.Bytes(name))) * 8
-	stride := max(1, bits/int64(count(1500, 1<<62)))
+	stride := max(1, bits/int64(count(400, 1<<62)))
 	for bit := f.r.Int64N(stride); bit < bits; bit += stride {
 		t := at{t.TB, fmt.Sprintf("%s, bit %d of %s", t.where, bit, name)}
 		fs.FlipBit(name, bit)
