@@ -165,12 +165,11 @@ func exec(s *Session, _ [][]byte) (wire.Reply, error) {
 func (s *Session) runAll(commands []queued) []wire.Reply {
 	replies := make([]wire.Reply, len(commands))
 	for i, c := range commands {
-		r, err := s.execute(c.spec, c.args)
-		if err != nil {
-			r = errorReply(err)
+		if err := s.execute(c.spec, c.args, &replies[i]); err != nil {
+			replies[i] = errorReply(err)
 		}
 		// The next command may move what the reply points to.
-		replies[i] = s.kept.reply(r)
+		replies[i] = s.kept.reply(replies[i])
 	}
 	return replies
 }

@@ -140,7 +140,8 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 		return wire.None
 	}
 	s.recycle()
-	r, err := s.dispatch(args)
+	var r wire.Reply
+	err := s.dispatch(args, &r)
 	if s.tx != nil && !s.group && !s.atomic {
 		// The reply may point into the database, which the transaction holds.
 		r = s.kept.reply(r)
@@ -154,21 +155,23 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 	return r
 }
 
-// dispatch finds the command and runs it, or queues it between MULTI and EXEC.
-func (s *Session) dispatch(args [][]byte) (wire.Reply, error) {
+// dispatch finds the command and runs it, or queues it between MULTI and EXEC. The
+// reply goes to *r: returned by value it would be copied at each step of the way.
+func (s *Session) dispatch(args [][]byte, r *wire.Reply) error {
 	spec := Lookup(args[0])
 	if spec == nil {
 		s.multi.fail()
-		return wire.Reply{}, unknownCommand(args)
+		return unknownCommand(args)
 	}
 	if err := s.admit(spec, args); err != nil {
-		return wire.Reply{}, s.refuse(spec, err)
+		return s.refuse(spec, err)
 	}
 	if s.multi.open && spec.Flags&Immediate == 0 {
 		s.multi.add(spec, args)
-		return wire.Queued, nil
+		*r = wire.Queued
+		return nil
 	}
-	return s.execute(spec, args)
+	return s.execute(spec, args, r)
 }
 
 // admit makes the checks that need nothing but the command and the state of the
@@ -189,15 +192,16 @@ func (s *Session) admit(spec *Spec, args [][]byte) error {
 
 // execute runs a command in the transaction that it needs. One that fails leaves
 // no trace.
-func (s *Session) execute(spec *Spec, args [][]byte) (wire.Reply, error) {
+func (s *Session) execute(spec *Spec, args [][]byte, r *wire.Reply) (err error) {
 	if err := s.enter(spec.Flags); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if s.tx == nil {
-		return spec.run(s, args)
+		*r, err = spec.run(s, args)
+		return err
 	}
 	savepoint := s.tx.Savepoint()
-	r, err := spec.run(s, args)
+	*r, err = spec.run(s, args)
 	if spec.Flags&Write != 0 {
 		if err != nil {
 			s.tx.RollbackTo(savepoint)
@@ -205,7 +209,7 @@ func (s *Session) execute(spec *Spec, args [][]byte) (wire.Reply, error) {
 			err = s.watched.compare(s.tx)
 		}
 	}
-	return r, err
+	return err
 }
 
 // enter provides the transaction that commands with these flags run in.
