@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	iofs "io/fs"
 	"runtime/debug"
 	"slices"
@@ -27,7 +26,7 @@ type DB struct {
 	mu     sync.RWMutex
 	exists bool
 	closed bool
-	lock   io.Closer
+	lock   vfs.Lock
 	man    manifest
 	seed   [2]uint64
 
@@ -155,7 +154,7 @@ func (db *DB) absent(cause error) error {
 	for _, name := range names {
 		// These are what a process that died while it made a database leaves behind.
 		switch name {
-		case lockName, indexName, indexName + tmpSuffix, manifestName + tmpSuffix, segmentName(1):
+		case lockName, queueName, indexName, indexName + tmpSuffix, manifestName + tmpSuffix, segmentName(1):
 		default:
 			return fmt.Errorf("%w: %s holds %q and no %s", ErrNotOurs, db.dir, name, manifestName)
 		}

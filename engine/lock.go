@@ -17,13 +17,14 @@ import (
 // because the database is only read leaves what was there.
 const (
 	lockName  = "LOCK"
-	ownerSize = 256 // bytes, padded with newlines
+	queueName = "LOCK.queue" // what package vfs makes of it
+	ownerSize = 256          // bytes, padded with newlines
 )
 
 // acquire takes the lock, waiting for another process if need be.
 func (db *DB) acquire() error {
 	name := join(db.dir, lockName)
-	lock, err := db.fs.Lock(name, db.opt.ReadOnly, db.opt.LockTimeout)
+	lock, err := db.fs.Lock(name, db.opt.ReadOnly, db.opt.LockTimeout, db.opt.GiveUp)
 	switch {
 	case errors.Is(err, vfs.ErrLocked):
 		return fmt.Errorf("%w: %s is in use%s", ErrBusy, db.dir, db.owner(name))
@@ -71,6 +72,15 @@ func (db *DB) owner(name string) string {
 		return ""
 	}
 	return fmt.Sprintf(" by process %d (%s)", pid, command)
+}
+
+// Wanted tells whether another process waits for the database, which a process that keeps
+// it for long should give it then (Close, and Open again: it queues behind those who wait).
+// It costs two system calls.
+func (db *DB) Wanted() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.lock != nil && db.lock.Wanted()
 }
 
 // unlock gives the lock back.

@@ -22,6 +22,7 @@ const TypeString Type = 1
 type Options struct {
 	ReadOnly    bool
 	LockTimeout time.Duration // how long Open (and the first Begin(true) of an absent database) waits for another process
+	GiveUp      func() bool   // asked while it waits, at once and every 50 ms: true ends the wait with ErrBusy; nil never does
 	Owner       string        // command line shown to processes that wait for this one
 	MaxSize     int64         // bytes of live data, 0 for no limit
 	Clock       func() int64  // Unix time in milliseconds; nil is the system's

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -30,7 +29,7 @@ func (f frozenFS) OpenFile(name string, flag int) (vfs.File, error) {
 	return f.FS.OpenFile(name, flag)
 }
 
-func (f frozenFS) Lock(name string, _ bool, _ time.Duration) (io.Closer, error) {
+func (f frozenFS) Lock(name string, _ bool, _ time.Duration, _ func() bool) (vfs.Lock, error) {
 	return nil, &os.PathError{Op: "open", Path: name, Err: f.refusal}
 }
 

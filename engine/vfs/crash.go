@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -305,7 +304,7 @@ func (c *Crash) SyncDir(name string) error {
 }
 
 // Lock implements FS.
-func (c *Crash) Lock(name string, shared bool, wait time.Duration) (io.Closer, error) {
+func (c *Crash) Lock(name string, shared bool, wait time.Duration, giveUp func() bool) (Lock, error) {
 	open := func() (*node, error) {
 		f, err := c.open(name, os.O_RDWR|os.O_CREATE)
 		if err != nil {
@@ -313,7 +312,9 @@ func (c *Crash) Lock(name string, shared bool, wait time.Duration) (io.Closer, e
 		}
 		return f.node, nil
 	}
-	l, err := lockNode(name, open, shared, wait, c.died)
+	p := newPatience(wait, giveUp)
+	p.died = c.died
+	l, err := lockNode(name, open, shared, p)
 	c.live()
 	return l, err
 }

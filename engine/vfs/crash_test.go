@@ -175,7 +175,7 @@ func TestMachineAfterCrash(t *testing.T) {
 	c, f := newTwin(t, 1, "x")
 	id, err := f.Identity()
 	must(t, err)
-	_, err = c.Lock("/LOCK", false, 0)
+	_, err = c.Lock("/LOCK", false, 0, nil)
 	must(t, err)
 	killed, lost := c.Killed(), c.PowerLost(.5)
 	if killed.BootID() != c.BootID() {
@@ -190,7 +190,7 @@ func TestMachineAfterCrash(t *testing.T) {
 		if now, _ := f.Identity(); now != id {
 			t.Errorf("identity %v became %v", id, now)
 		}
-		if _, err := after.Lock("/LOCK", false, 0); err != nil {
+		if _, err := after.Lock("/LOCK", false, 0, nil); err != nil {
 			t.Errorf("the dead hold the lock: %v", err)
 		}
 		g := write(t, after, "/g", "y")
@@ -526,7 +526,7 @@ func TestDeadProcess(t *testing.T) {
 	c, f := newTwin(t, 1, content4("x"))
 	m, err := f.Map(0, 4096, true)
 	must(t, err)
-	held, err := c.Lock("/LOCK", false, 0)
+	held, err := c.Lock("/LOCK", false, 0, nil)
 	must(t, err)
 	c.Kill()
 	if !c.Run(func() {}) {
@@ -537,7 +537,7 @@ func TestDeadProcess(t *testing.T) {
 		"open": func() { c.OpenFile("/f", os.O_RDWR) }, "create": func() { c.OpenFile("/g", os.O_RDWR|os.O_CREATE) },
 		"mkdir": func() { c.Mkdir("/d") }, "readdir": func() { c.ReadDir("/") }, "rename": func() { c.Rename("/f", "/g") },
 		"remove": func() { c.Remove("/f") }, "syncdir": func() { c.SyncDir("/") },
-		"lock": func() { c.Lock("/LOCK", false, soon) }, "read": func() { f.ReadAt(make([]byte, 1), 0) },
+		"lock": func() { c.Lock("/LOCK", false, soon, nil) }, "read": func() { f.ReadAt(make([]byte, 1), 0) },
 		"write": func() { f.WriteAt([]byte("y"), 0) }, "sync": func() { f.Datasync() }, "truncate": func() { f.Truncate(0) },
 		"allocate": func() { f.Allocate(0, 1) }, "map": func() { f.Map(0, 4096, true) }, "size": func() { f.Size() },
 		"store": func() { m.Store64(0, 1) }, "fill": func() { m.Fill(0, []byte("y")) }, "sync of a mapping": func() { m.Sync(0, 1) },
@@ -564,7 +564,7 @@ func TestCrashInOtherGoroutine(t *testing.T) {
 		c, f := newTwin(t, 1, "x")
 		start := time.Now()
 		crashed := c.Run(func() {
-			_, err := c.Lock("/LOCK", false, 0)
+			_, err := c.Lock("/LOCK", false, 0, nil)
 			must(t, err)
 			go func() {
 				synctest.Wait() // until the others wait
@@ -572,10 +572,10 @@ func TestCrashInOtherGoroutine(t *testing.T) {
 				f.Datasync()
 			}()
 			go func() {
-				c.Lock("/LOCK", false, soon)
+				c.Lock("/LOCK", false, soon, nil)
 				t.Error("still alive")
 			}()
-			c.Lock("/LOCK", false, soon)
+			c.Lock("/LOCK", false, soon, nil)
 			t.Error("still alive")
 		})
 		if !crashed || time.Since(start) != 0 {

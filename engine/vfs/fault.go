@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -225,11 +224,11 @@ func (f *Fault) SyncDir(name string) error {
 }
 
 // Lock implements FS.
-func (f *Fault) Lock(name string, shared bool, wait time.Duration) (io.Closer, error) {
+func (f *Fault) Lock(name string, shared bool, wait time.Duration, giveUp func() bool) (Lock, error) {
 	if _, err := f.check(OpLock, "lock", name); err != nil {
 		return nil, err
 	}
-	return f.FS.Lock(name, shared, wait)
+	return f.FS.Lock(name, shared, wait, giveUp)
 }
 
 // faultFile is an open file of a Fault.

@@ -21,7 +21,7 @@ func everything(fsys FS) map[Op]error {
 	errs[OpRename] = fsys.Rename("/h", "/i")
 	errs[OpRemove] = fsys.Remove("/j")
 	errs[OpSyncDir] = fsys.SyncDir("/")
-	_, errs[OpLock] = fsys.Lock("/LOCK", false, 0)
+	_, errs[OpLock] = fsys.Lock("/LOCK", false, 0, nil)
 	_, errs[OpRead] = f.ReadAt(make([]byte, 1), 0)
 	_, errs[OpWrite] = f.WriteAt([]byte("y"), 0)
 	errs[OpDatasync] = f.Datasync()

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const soon = time.Minute // a safety net, never waited for
@@ -22,13 +24,14 @@ func TestLock(t *testing.T) {
 		name := filepath.Join(dir, "LOCK")
 		lock := func(shared bool) io.Closer {
 			t.Helper()
-			l, err := fsys.Lock(name, shared, 0)
+			// It may have to wait: who gave up in vain still gets it for a moment.
+			l, err := fsys.Lock(name, shared, soon, nil)
 			must(t, err)
 			return l
 		}
 		refused := func(shared bool, wait time.Duration) {
 			t.Helper()
-			_, err := fsys.Lock(name, shared, wait)
+			_, err := fsys.Lock(name, shared, wait, nil)
 			wantErr(t, err, ErrLocked)
 		}
 		l := lock(false)
@@ -46,7 +49,7 @@ func TestLock(t *testing.T) {
 		if _, err := fsys.OpenFile(name, os.O_RDONLY); err != nil {
 			t.Errorf("the lock file is gone: %v", err)
 		}
-		if _, err := fsys.Lock(filepath.Join(dir, "no", "LOCK"), false, soon); err == nil {
+		if _, err := fsys.Lock(filepath.Join(dir, "no", "LOCK"), false, soon, nil); err == nil {
 			t.Error("locked in a directory that is not there")
 		}
 	})
@@ -55,40 +58,49 @@ func TestLock(t *testing.T) {
 // awaitWaiters returns when n wait for the lock of a file.
 func awaitWaiters(t *testing.T, fsys FS, name string, n int) {
 	t.Helper()
-	f, err := fsys.OpenFile(name, os.O_RDONLY)
-	must(t, err)
-	defer f.Close()
-	id, err := f.Identity()
-	must(t, err)
 	if fsys == OS && runtime.GOOS != "linux" {
 		t.Skip("only Linux tells who waits")
 	}
 	deadline := time.Now().Add(soon)
-	for waiting(t, f, id[1]) != n {
+	for waiting(t, fsys, name) != n {
 		if runtime.Gosched(); time.Now().After(deadline) {
-			t.Fatalf("%d wait for the lock, want %d", waiting(t, f, id[1]), n)
+			t.Fatalf("%d wait for the lock, want %d", waiting(t, fsys, name), n)
 		}
 	}
 }
 
-func waiting(t *testing.T, f File, inode uint64) int {
-	switch f := f.(type) {
-	case *faultFile:
-		return waiting(t, f.File, inode)
-	case *crashFile:
-		return waiting(t, f.memFile, inode)
-	case *memFile:
-		f.node.lock.mu.Lock()
-		defer f.node.lock.mu.Unlock()
-		return len(f.node.lock.waiters)
+func waiting(t *testing.T, fsys FS, name string) int {
+	t.Helper()
+	f, err := fsys.OpenFile(name, os.O_RDONLY)
+	must(t, err)
+	defer f.Close()
+	for {
+		switch file := f.(type) {
+		case *faultFile:
+			f = file.File
+		case *crashFile:
+			f = file.memFile
+		case *memFile:
+			file.node.lock.mu.Lock()
+			defer file.node.lock.mu.Unlock()
+			return len(file.node.lock.waiters)
+		default:
+			return blocked(t, name) + blocked(t, name+queueSuffix)
+		}
 	}
+}
+
+// blocked is the number of calls of flock that wait for the lock of a file.
+func blocked(t *testing.T, name string) (n int) {
+	t.Helper()
+	var st unix.Stat_t
+	must(t, unix.Stat(name, &st))
 	locks, err := os.ReadFile("/proc/locks")
 	if err != nil {
 		t.Skip("nothing tells who waits: ", err)
 	}
-	n := 0
 	for line := range strings.Lines(string(locks)) {
-		if strings.Contains(line, "-> FLOCK") && strings.Contains(line, fmt.Sprintf(":%d ", inode)) {
+		if strings.Contains(line, "-> FLOCK") && strings.Contains(line, fmt.Sprintf(":%d ", st.Ino)) {
 			n++
 		}
 	}
@@ -98,13 +110,13 @@ func waiting(t *testing.T, f File, inode uint64) int {
 func TestLockWaits(t *testing.T) {
 	each(t, func(t *testing.T, fsys FS, dir string) {
 		name := filepath.Join(dir, "LOCK")
-		l, err := fsys.Lock(name, false, 0)
+		l, err := fsys.Lock(name, false, 0, nil)
 		must(t, err)
 		const waiters = 3
 		done := make(chan error)
 		for range waiters {
 			go func() {
-				l, err := fsys.Lock(name, false, soon)
+				l, err := fsys.Lock(name, false, soon, nil)
 				done <- err
 				if err == nil {
 					l.Close()
@@ -113,7 +125,7 @@ func TestLockWaits(t *testing.T) {
 		}
 		awaitWaiters(t, fsys, name, waiters)
 		// One that gives up must not come to hold the lock later.
-		_, err = fsys.Lock(name, false, time.Millisecond)
+		_, err = fsys.Lock(name, false, time.Millisecond, nil)
 		wantErr(t, err, ErrLocked)
 		select {
 		case err := <-done:
@@ -124,10 +136,121 @@ func TestLockWaits(t *testing.T) {
 		for range waiters {
 			must(t, <-done)
 		}
-		l, err = fsys.Lock(name, false, soon)
+		l, err = fsys.Lock(name, false, soon, nil)
 		must(t, err)
 		must(t, l.Close())
 	})
+}
+
+// Whoever waits is served in the order of arrival.
+func TestLockOrder(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		l, err := fsys.Lock(name, false, 0, nil)
+		must(t, err)
+		const waiters = 5
+		served := make(chan int, waiters)
+		for i := range waiters {
+			go func() {
+				l, err := fsys.Lock(name, false, soon, nil)
+				if err != nil {
+					i = -1
+				}
+				served <- i
+				l.Close()
+			}()
+			awaitWaiters(t, fsys, name, i+1)
+		}
+		must(t, l.Close())
+		for want := range waiters {
+			if got := <-served; got != want {
+				t.Fatalf("%d was served when it was the turn of %d", got, want)
+			}
+		}
+	})
+}
+
+// The owner is told that somebody waits, and once it lets go it does not get the lock
+// again before whoever has waited for it.
+func TestLockIsHandedOver(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		l, err := fsys.Lock(name, false, 0, nil)
+		must(t, err)
+		for range 20 {
+			if l.Wanted() {
+				t.Fatal("wanted by nobody")
+			}
+			next := make(chan Lock)
+			go func() {
+				l, _ := fsys.Lock(name, false, soon, nil)
+				next <- l
+			}()
+			awaitWaiters(t, fsys, name, 1)
+			if !l.Wanted() {
+				t.Fatal("nobody wants it while somebody waits")
+			}
+			must(t, l.Close())
+			again := make(chan error)
+			go func() {
+				l, err := fsys.Lock(name, false, soon, nil)
+				if err == nil {
+					l.Close()
+				}
+				again <- err
+			}()
+			select {
+			case l = <-next:
+			case <-again:
+				t.Fatal("the last owner got it ahead of who waited")
+			}
+			must(t, l.Close())
+			must(t, <-again)
+			l, err = fsys.Lock(name, false, soon, nil)
+			must(t, err)
+		}
+		must(t, l.Close())
+	})
+}
+
+// Whoever waits is asked whether it gives up, at once and again and again.
+func TestLockGivesUp(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "LOCK")
+		asked := 0
+		giveUpAt := func(n int) func() bool {
+			asked = 0
+			return func() bool { asked++; return asked == n }
+		}
+		l, err := fsys.Lock(name, false, 0, giveUpAt(1))
+		must(t, err)
+		if asked > 0 {
+			t.Error("asked although the lock was free")
+		}
+		for _, n := range []int{1, 3} {
+			_, err = fsys.Lock(name, false, soon, giveUpAt(n))
+			wantErr(t, err, ErrLocked)
+			if asked != n {
+				t.Errorf("asked %d times, want %d", asked, n)
+			}
+		}
+		must(t, l.Close())
+		l, err = fsys.Lock(name, false, soon, nil) // nobody who gave up keeps it
+		must(t, err)
+		must(t, l.Close())
+	})
+}
+
+// A process that is stopped while it is next in turn keeps the lock from nobody for longer
+// than they wait.
+func TestStoppedWaiter(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "LOCK")
+	queue, err := OS.Lock(name+queueSuffix, false, 0, nil) // as who is next in turn holds it
+	must(t, err)
+	defer queue.Close()
+	l, err := OS.Lock(name, false, 10*time.Millisecond, nil)
+	must(t, err)
+	must(t, l.Close())
 }
 
 // TestLockOfReplacedFile waits for the lock of a file that is replaced meanwhile:
@@ -135,11 +258,11 @@ func TestLockWaits(t *testing.T) {
 func TestLockOfReplacedFile(t *testing.T) {
 	each(t, func(t *testing.T, fsys FS, dir string) {
 		name := filepath.Join(dir, "LOCK")
-		old, err := fsys.Lock(name, false, 0)
+		old, err := fsys.Lock(name, false, 0, nil)
 		must(t, err)
 		waiter := make(chan error)
 		go func() {
-			l, err := fsys.Lock(name, false, soon)
+			l, err := fsys.Lock(name, false, soon, nil)
 			waiter <- err
 			if err == nil {
 				l.Close()
@@ -147,7 +270,7 @@ func TestLockOfReplacedFile(t *testing.T) {
 		}()
 		awaitWaiters(t, fsys, name, 1)
 		must(t, fsys.Remove(name))
-		l, err := fsys.Lock(name, false, 0)
+		l, err := fsys.Lock(name, false, 0, nil)
 		must(t, err)
 		must(t, old.Close())
 		awaitWaiters(t, fsys, name, 1) // it has moved on to the new file
@@ -159,13 +282,13 @@ func TestLockOfReplacedFile(t *testing.T) {
 func TestMemLockOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := NewMem()
-		l, err := fsys.Lock("LOCK", false, 0)
+		l, err := fsys.Lock("LOCK", false, 0, nil)
 		must(t, err)
 		served := make(chan string, 5)
 		for i := range 5 {
 			go func() {
 				shared := i == 2 || i == 3
-				l, err := fsys.Lock("LOCK", shared, time.Duration(i+1)*time.Second)
+				l, err := fsys.Lock("LOCK", shared, time.Duration(i+1)*time.Second, nil)
 				if err != nil {
 					served <- fmt.Sprint(i, " gave up")
 					return
@@ -199,16 +322,16 @@ func TestMemLockOrder(t *testing.T) {
 func TestMemLockPassesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := NewMem()
-		l, err := fsys.Lock("LOCK", true, 0)
+		l, err := fsys.Lock("LOCK", true, 0, nil)
 		must(t, err)
 		defer l.Close()
 		go func() {
-			_, err := fsys.Lock("LOCK", false, time.Second)
+			_, err := fsys.Lock("LOCK", false, time.Second, nil)
 			wantErr(t, err, ErrLocked)
 		}()
 		synctest.Wait()
 		start := time.Now()
-		shared, err := fsys.Lock("LOCK", true, soon)
+		shared, err := fsys.Lock("LOCK", true, soon, nil)
 		must(t, err)
 		defer shared.Close()
 		if took := time.Since(start); took != time.Second {
@@ -224,7 +347,7 @@ func TestLockHelper(t *testing.T) {
 	if name == "" {
 		return
 	}
-	if _, err := OS.Lock(name, false, 0); err != nil {
+	if _, err := OS.Lock(name, false, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Println("locked")
@@ -245,13 +368,13 @@ func TestLockOfProcess(t *testing.T) {
 		t.Fatalf("helper says %q", line)
 	}
 	for _, wait := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond} {
-		_, err = OS.Lock(name, true, wait)
+		_, err = OS.Lock(name, true, wait, nil)
 		wantErr(t, err, ErrLocked)
 	}
 	got := make(chan error)
 	for range 2 {
 		go func() {
-			l, err := OS.Lock(name, false, soon)
+			l, err := OS.Lock(name, false, soon, nil)
 			if err == nil {
 				err = l.Close()
 			}

@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -276,7 +275,7 @@ func (m *Mem) SyncDir(name string) error {
 }
 
 // Lock implements FS.
-func (m *Mem) Lock(name string, shared bool, wait time.Duration) (io.Closer, error) {
+func (m *Mem) Lock(name string, shared bool, wait time.Duration, giveUp func() bool) (Lock, error) {
 	open := func() (*node, error) {
 		f, _, err := m.open(name, os.O_RDWR|os.O_CREATE)
 		if err != nil {
@@ -284,7 +283,7 @@ func (m *Mem) Lock(name string, shared bool, wait time.Duration) (io.Closer, err
 		}
 		return f.node, nil
 	}
-	return lockNode(name, open, shared, wait, nil)
+	return lockNode(name, open, shared, newPatience(wait, giveUp))
 }
 
 // BootID implements FS.

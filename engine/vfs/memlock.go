@@ -1,11 +1,9 @@
 package vfs
 
 import (
-	"io"
 	"io/fs"
 	"slices"
 	"sync"
-	"time"
 )
 
 // memLock is the advisory lock of a file in memory, granted in the order of
@@ -19,15 +17,14 @@ type memLock struct {
 
 type lockWaiter struct {
 	shared  bool
-	granted chan struct{} // closed when the lock is the waiter's
+	granted chan error // receives nil when the lock is the waiter's
 }
 
-// lockNode locks the file that open finds or makes. It gives up when died is closed.
-func lockNode(name string, open func() (*node, error), shared bool, wait time.Duration, died <-chan struct{}) (io.Closer, error) {
-	deadline := time.Now().Add(wait)
+// lockNode locks the file that open finds or makes.
+func lockNode(name string, open func() (*node, error), shared bool, p *patience) (Lock, error) {
 	for {
 		n, err := open()
-		if err == nil && !n.lock.acquire(shared, time.Until(deadline), died) {
+		if err == nil && !n.lock.acquire(shared, p) {
 			err = &fs.PathError{Op: "lock", Path: name, Err: ErrLocked}
 		}
 		if err != nil {
@@ -43,24 +40,20 @@ func lockNode(name string, open func() (*node, error), shared bool, wait time.Du
 }
 
 // acquire waits for the lock and tells whether it got it.
-func (l *memLock) acquire(shared bool, wait time.Duration, died <-chan struct{}) bool {
+func (l *memLock) acquire(shared bool, p *patience) bool {
 	l.mu.Lock()
-	w := &lockWaiter{shared: shared, granted: make(chan struct{})}
+	w := &lockWaiter{shared: shared, granted: make(chan error, 1)}
 	l.waiters = append(l.waiters, w)
 	l.grant()
 	l.mu.Unlock()
 
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
 	case <-w.granted:
 		return true
 	default:
 	}
-	select {
-	case <-w.granted:
-	case <-timer.C:
-	case <-died:
+	if p.exhausted() == nil && p.await(w.granted) == nil {
+		return true
 	}
 	return !l.withdraw(w)
 }
@@ -91,7 +84,7 @@ func (l *memLock) grant() {
 			l.held = true
 		}
 		l.waiters = l.waiters[1:]
-		close(w.granted)
+		w.granted <- nil
 	}
 }
 
@@ -111,6 +104,12 @@ type heldLock struct {
 	lock   *memLock
 	shared bool
 	once   sync.Once
+}
+
+func (h *heldLock) Wanted() bool {
+	h.lock.mu.Lock()
+	defer h.lock.mu.Unlock()
+	return len(h.lock.waiters) > 0
 }
 
 func (h *heldLock) Close() error {

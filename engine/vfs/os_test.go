@@ -18,7 +18,7 @@ func TestModes(t *testing.T) {
 	must(t, OS.Mkdir(dir))
 	file := filepath.Join(dir, "f")
 	write(t, OS, file, "").Close()
-	l, err := OS.Lock(filepath.Join(dir, "LOCK"), false, 0)
+	l, err := OS.Lock(filepath.Join(dir, "LOCK"), false, 0, nil)
 	must(t, err)
 	defer l.Close()
 	for name, want := range map[string]fs.FileMode{dir: 0o700, file: 0o600, filepath.Join(dir, "LOCK"): 0o600} {
@@ -34,10 +34,10 @@ func TestCloseOnExec(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	f := write(t, OS, name, "").(*osFile)
 	defer f.Close()
-	l, err := OS.Lock(name, false, 0)
+	l, err := OS.Lock(name, false, 0, nil)
 	must(t, err)
 	defer l.Close()
-	for what, fd := range map[string]int{"file": f.fd, "lock": l.(*osFile).fd} {
+	for what, fd := range map[string]int{"file": f.fd, "lock": l.(*osLock).fd} {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		must(t, err)
 		if flags&unix.FD_CLOEXEC == 0 {
@@ -106,12 +106,12 @@ func TestLockWithoutPermission(t *testing.T) {
 	}
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o500))
-	_, err := OS.Lock(filepath.Join(dir, "LOCK"), true, 0)
+	_, err := OS.Lock(filepath.Join(dir, "LOCK"), true, 0, nil)
 	wantErr(t, err, fs.ErrPermission)
 
 	must(t, os.Chmod(dir, 0o700))
 	must(t, os.WriteFile(filepath.Join(dir, "LOCK"), nil, 0o400))
-	l, err := OS.Lock(filepath.Join(dir, "LOCK"), true, 0)
+	l, err := OS.Lock(filepath.Join(dir, "LOCK"), true, 0, nil)
 	must(t, err)
 	l.Close()
 }

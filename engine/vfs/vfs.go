@@ -21,7 +21,7 @@ import (
 )
 
 // ErrLocked is returned by FS.Lock when another holder kept the lock for the
-// whole wait.
+// whole wait, or until who waits gave up.
 var ErrLocked = errors.New("locked by another process")
 
 // FS is a file system. Names are paths as the operating system knows them.
@@ -41,14 +41,23 @@ type FS interface {
 	SyncDir(name string) error
 	// Lock takes the advisory lock of a file (flock), making the file if it is
 	// not there and can be made. It is dropped by Close of the result and by the
-	// death of the process. It waits at most wait, then returns ErrLocked.
-	Lock(name string, shared bool, wait time.Duration) (io.Closer, error)
+	// death of the process. Whoever finds it taken waits behind those who came before,
+	// for at most wait, or until giveUp (nil: never), which is asked at once and every
+	// 50 ms, returns true; the error is ErrLocked then.
+	Lock(name string, shared bool, wait time.Duration, giveUp func() bool) (Lock, error)
 	// BootID identifies this boot of the machine: what was only in the page
 	// cache is lost when it changes. Empty if it cannot be known.
 	BootID() string
 	// Network names the file system's type if it is a network one, on which
 	// locks and mappings cannot be trusted ("nfs", "cifs", ...), else "".
 	Network(dir string) (string, error)
+}
+
+// Lock is a lock that is held.
+type Lock interface {
+	io.Closer
+	// Wanted tells whether somebody waits for the lock. It costs two system calls.
+	Wanted() bool
 }
 
 // File is an open file. WriteAt writes all or returns an error. Writes are
