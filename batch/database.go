@@ -25,8 +25,10 @@ func (r *run) open() (err error) {
 		}
 		return err
 	}
-	r.session = command.NewSession(r.db, command.Options{
+	instance := command.NewInstance(r.db, command.Settings{Path: r.DB, MaxSize: r.Engine.MaxSize, Sync: func() command.SyncPolicy { return r.Sync }})
+	r.session = instance.NewSession(command.Options{
 		ReadOnly: r.Engine.ReadOnly,
+		Local:    true,
 		Report:   func(fault string) { r.say("%s", fault) },
 	})
 	r.stop.onStop(r.session.Interrupt)

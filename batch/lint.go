@@ -59,7 +59,7 @@ func (r *run) lintCommand(p place, cmd *wire.Command, check func(args [][]byte) 
 		r.fault(p, reply.Str)
 		return
 	}
-	spec := command.Lookup(cmd.Args[0])
+	spec := command.Find(cmd.Args)
 	r.writes = r.writes || spec.Has(command.Write)
 	switch spec.Name {
 	case "MULTI":

@@ -212,7 +212,7 @@ func (r *run) prepare(cmd *wire.Command) error {
 			return err
 		}
 	}
-	switch spec := command.Lookup(cmd.Args[0]); {
+	switch spec := command.Find(cmd.Args); {
 	case spec == nil:
 	case spec.Has(command.OutsideTx):
 		return r.acknowledge()

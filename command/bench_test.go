@@ -18,7 +18,7 @@ func BenchmarkLookup(b *testing.B) {
 func BenchmarkDo(b *testing.B) {
 	for _, line := range []string{"PING", "GET key:%06d", "SET key:%06d value:%[1]d", "INCR n", "SET key:%06d v EX 100 NX"} {
 		b.Run(line, func(b *testing.B) {
-			s := NewSession(open(b, engine.Options{}), Options{})
+			s := newSession(open(b, engine.Options{}), Options{})
 			args := make([][][]byte, 10_000)
 			for i := range args {
 				args[i] = words(fmt.Sprintf(line, i))

@@ -24,7 +24,7 @@ func newTwins(t *testing.T, sessions int) *twins {
 	w := &twins{oracle: startOracle(t, sessions), queued: make([][]string, sessions)}
 	db := open(t, engine.Options{})
 	for range sessions {
-		w.sessions = append(w.sessions, NewSession(db, Options{}))
+		w.sessions = append(w.sessions, newSession(db, Options{}))
 	}
 	return w
 }
@@ -156,7 +156,7 @@ func cloneArgs(args [][]byte) [][]byte {
 func TestWrongType(t *testing.T) {
 	w := &twins{oracle: startOracle(t, 1), queued: make([][]string, 1)}
 	db := open(t, engine.Options{})
-	w.sessions = []*Session{NewSession(db, Options{})}
+	w.sessions = []*Session{newSession(db, Options{})}
 	tx, err := db.Begin(true)
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ const (
 	errDiscardAlone   replyError = "ERR DISCARD without MULTI"                                                    // DISCARD
 	errExecAbort      replyError = "EXECABORT Transaction discarded because of previous errors."                  // EXEC after a command that could not be queued
 	errReadOnly       replyError = "READONLY You can't write against a database that is opened read-only."        // a command with the flag Write
+	errNoAuth         replyError = "NOAUTH Authentication required."                                              // a command without the flag NoAuth before AUTH
 	errInterrupted    replyError = "ERR interrupted"                                                              // Session.Interrupt ended the command
 	errNegative       replyError = "ERR timeout is negative"                                                      // SLEEP
 	errMaxSize        replyError = "OOM command not allowed when used memory > 'maxmemory'."                      // engine.ErrMaxSize
@@ -89,6 +90,30 @@ func wrongArity(name []byte) error {
 	return replyError(fmt.Sprintf("ERR wrong number of arguments for '%s' command", strings.ToLower(string(name))))
 }
 
+// wrongArity is the error of this row, which shows both words of a subcommand as
+// Valkey does.
+func (c *Spec) wrongArity(name []byte) error {
+	if strings.Contains(c.Name, " ") {
+		name = []byte(strings.Replace(c.Name, " ", "|", 1))
+	}
+	return wrongArity(name)
+}
+
+// unknownSubcommand shows at most 128 bytes of the word, as Valkey does.
+func unknownSubcommand(container *Spec, word []byte) error {
+	return replyError(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", clip(word, 128), container.Name))
+}
+
+// notInBatch refuses a command with the flag NoBatch where there is no connection.
+func notInBatch(c *Spec) error {
+	return replyError(fmt.Sprintf("ERR %s needs a connection to a server", c.Name))
+}
+
+// notRemote refuses a command with the flag LocalOnly over a network.
+func notRemote(c *Spec) error {
+	return replyError(fmt.Sprintf("ERR %s is not allowed over the network: use it on the machine of the database", c.Name))
+}
+
 // invalidExpire is the error for a time to live or a time of expiry that is not
 // positive or does not fit 64 bits of milliseconds.
 func invalidExpire(name []byte) error {
@@ -127,8 +152,11 @@ func execAborted(err error) error {
 	return replyError("EXECABORT Transaction discarded because of: " + strings.TrimPrefix(err.Error(), "ERR "))
 }
 
-// notAtomic refuses a command in an atomic run.
-func notAtomic(name []byte) error {
+// notAtomic refuses a command in an atomic run. It shows an alias as itself.
+func notAtomic(c *Spec, name []byte) error {
+	if strings.Contains(c.Name, " ") {
+		name = []byte(c.Name)
+	}
 	return replyError(fmt.Sprintf("ERR %s is not allowed in an atomic run", strings.ToUpper(string(name))))
 }
 

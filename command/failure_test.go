@@ -18,7 +18,7 @@ func openFaulty(t *testing.T) (*Session, *vfs.Fault) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() }) // its error is the injected one
-	s := NewSession(db, Options{})
+	s := newSession(db, Options{})
 	expect(t, s, [2]string{"MSET a 1 b 2", "OK"}, [2]string{"FSYNC", "OK"})
 	return s, fault
 }
@@ -65,7 +65,7 @@ func TestFailedSync(t *testing.T) {
 }
 
 func TestMaxSize(t *testing.T) {
-	s := NewSession(open(t, engine.Options{MaxSize: 10_000}), Options{})
+	s := newSession(open(t, engine.Options{MaxSize: 10_000}), Options{})
 	var got string
 	for i := 0; i < 1000 && got != errMaxSize.Error(); i++ {
 		got = do(s, "APPEND k "+strings.Repeat("x", 1000))

@@ -44,7 +44,7 @@ func TestNubDB(t *testing.T) {
 func replay(t *testing.T, transcript string) string {
 	now := int64(1_000_000_000)
 	db := open(t, engine.Options{Clock: func() int64 { return now }})
-	sessions := []*Session{NewSession(db, Options{}), NewSession(db, Options{})}
+	sessions := []*Session{newSession(db, Options{}), newSession(db, Options{})}
 	var out []byte
 	for line := range strings.Lines(transcript) {
 		if strings.HasPrefix(line, "  ") {

@@ -31,6 +31,17 @@ func help(_ *Session, args [][]byte) (wire.Reply, error) {
 	return wire.Reply{Kind: wire.KindVerbatim, Str: []byte(text)}, nil
 }
 
+// CLIENT HELP and the like
+func helpContainer(_ *Session, args [][]byte) (wire.Reply, error) {
+	container := Lookup(args[0])
+	lines := []wire.Reply{wire.Status(container.Name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
+	for i := range container.Sub {
+		sub := &container.Sub[i]
+		lines = append(lines, wire.Status(strings.TrimPrefix(sub.Syntax(), container.Name+" ")), wire.Status("    "+sub.Summary+"."))
+	}
+	return wire.Array(append(lines, wire.Status("HELP"), wire.Status("    Print this help."))...), nil
+}
+
 // Help is all that the table says about a command, for people: some lines,
 // without a line end after the last.
 func (c *Spec) Help() string {

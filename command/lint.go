@@ -19,8 +19,8 @@ func CheckAtomic(args [][]byte) *wire.Reply {
 	if r := Check(args); r != nil || len(args) == 0 {
 		return r
 	}
-	if Lookup(args[0]).Has(NoAtomic) {
-		r := errorReply(notAtomic(args[0]))
+	if spec := Find(args); spec.Has(NoAtomic) {
+		r := errorReply(notAtomic(spec, args[0]))
 		return &r
 	}
 	return nil
@@ -30,16 +30,16 @@ func lint(args [][]byte) error {
 	if len(args) == 0 {
 		return nil
 	}
-	spec := Lookup(args[0])
+	spec, err := find(args)
 	switch {
-	case spec == nil:
-		return unknownCommand(args)
+	case err != nil:
+		return err
 	case !spec.Accepts(len(args)):
-		return wrongArity(args[0])
+		return spec.wrongArity(args[0])
 	case spec.check != nil:
 		return spec.check(args)
 	}
-	return checkTypes(spec.Args, args[1:])
+	return checkTypes(spec.Args, args[spec.words():])
 }
 
 // checkTypes checks the words of a command whose arguments are all required and

@@ -81,7 +81,7 @@ func TestCheckAtomic(t *testing.T) {
 // error, and one that it lets pass never answers an error of its kind.
 func TestCheckAgrees(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewPCG(1, 2))}
-	s := NewSession(open(t, engine.Options{}), Options{})
+	s := newSession(open(t, engine.Options{}), Options{})
 	for range 20_000 {
 		// Every key has a value that suits all commands.
 		do(s, "MSET a 1 b 1 c 1 d 1 e 1 f 1 ab 1 abc 1")

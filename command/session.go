@@ -1,22 +1,48 @@
 package command
 
 import (
+	"sync/atomic"
+
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
-// Options configure a session. The zero value is right for most.
+// Options configure a session. The zero value is right for batch runs and shells.
 type Options struct {
 	ReadOnly bool               // commands that write answer an error, also when queued
+	Local    bool               // in the process of the database or on its own socket: no AUTH, and commands with the flag LocalOnly
 	Report   func(fault string) // receives each fault that VERIFY finds; nil drops them
+
+	// What CLIENT LIST shows of a connection.
+	Addr      string // of the client; "" if there is no connection
+	LocalAddr string
+	FD        int
+
+	// Push delivers a message of publish/subscribe or MONITOR. It is called from
+	// any goroutine, also from within Do of this session, and must not block; the
+	// reply is valid only during the call. What comes while the session runs a group
+	// belongs behind the replies of that group. nil: there is nobody to deliver to,
+	// and commands with the flag NoBatch are errors.
+	Push func(message *wire.Reply)
+
+	// Kill disconnects the client for CLIENT KILL. It is called from the goroutines
+	// of other sessions and must not block. nil: the client cannot be disconnected.
+	Kill func()
 }
 
 // Session runs the commands of one client, script or shell, in order. It holds
 // what outlives a command: the transaction of a group, the queue of MULTI, the
 // watched keys.
 type Session struct {
-	db  *engine.DB
+	in  *Instance
+	db  *engine.DB // that of in
 	opt Options
+	id  int64 // of CLIENT ID
+
+	mustAuth   bool         // a password is demanded and was not given yet
+	protocol   atomic.Int32 // of RESP, 2 or 3; read by other goroutines that push
+	subscribed atomic.Int64 // channels and patterns
+	silent     bool         // the reply to the last command is not to be sent
 
 	tx       *engine.Tx // nil between commands outside groups and atomic runs
 	writable bool       // tx may write
@@ -36,10 +62,26 @@ type Session struct {
 	ahead   [][]byte     // keys of commands to come, for Prefetch
 }
 
-// NewSession begins a session on an open database.
-func NewSession(db *engine.DB, o Options) *Session {
-	return &Session{db: db, opt: o, interrupt: make(chan struct{}, 1)}
+// Close ends the session: it leaves the registries of the instance and drops its
+// subscriptions, its watched keys and what it has queued. A group must have ended.
+func (s *Session) Close() {
+	s.multi.reset()
+	s.watched.reset()
 }
+
+// Protocol is the version of RESP that the client speaks, 2 or 3. HELLO answers
+// in the version that it changes to. It may be called from any goroutine.
+func (s *Session) Protocol() int { return int(s.protocol.Load()) }
+
+// Authenticated tells whether the client has passed AUTH or does not have to.
+func (s *Session) Authenticated() bool { return !s.mustAuth }
+
+// Subscribed tells whether the session has subscriptions or monitors, so that it
+// must not be taken for idle. It may be called from any goroutine.
+func (s *Session) Subscribed() bool { return s.subscribed.Load() > 0 }
+
+// Silent tells whether the reply of the last Do is not to be sent, by CLIENT REPLY.
+func (s *Session) Silent() bool { return s.silent }
 
 // Begin starts a group: until End, commands share one transaction of the engine,
 // which costs less than one each and holds the database. It begins with the first command
@@ -158,10 +200,10 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 // dispatch finds the command and runs it, or queues it between MULTI and EXEC. The
 // reply goes to *r: returned by value it would be copied at each step of the way.
 func (s *Session) dispatch(args [][]byte, r *wire.Reply) error {
-	spec := Lookup(args[0])
-	if spec == nil {
+	spec, err := find(args)
+	if err != nil {
 		s.multi.fail()
-		return unknownCommand(args)
+		return err
 	}
 	if err := s.admit(spec, args); err != nil {
 		return s.refuse(spec, err)
@@ -179,11 +221,17 @@ func (s *Session) dispatch(args [][]byte, r *wire.Reply) error {
 func (s *Session) admit(spec *Spec, args [][]byte) error {
 	switch {
 	case !spec.Accepts(len(args)):
-		return wrongArity(args[0])
+		return spec.wrongArity(args[0])
+	case s.mustAuth && !spec.Has(NoAuth):
+		return errNoAuth
+	case s.opt.Push == nil && spec.Has(NoBatch):
+		return notInBatch(spec)
+	case !s.opt.Local && spec.Has(LocalOnly):
+		return notRemote(spec)
 	case s.multi.open && spec.Has(NoMulti):
 		return errNotInMulti
 	case s.atomic && spec.Has(NoAtomic):
-		return notAtomic(args[0])
+		return notAtomic(spec, args[0])
 	case s.opt.ReadOnly && spec.Has(Write):
 		return errReadOnly
 	}

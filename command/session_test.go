@@ -30,6 +30,11 @@ func open(t testing.TB, o engine.Options) *engine.DB {
 	return db
 }
 
+// newSession begins a session of an instance that has no other.
+func newSession(db *engine.DB, o Options) *Session {
+	return NewInstance(db, Settings{}).NewSession(o)
+}
+
 // words splits a command at blanks; "" stands for an empty word.
 func words(line string) [][]byte {
 	var args [][]byte
@@ -78,7 +83,7 @@ func expect(t *testing.T, s *Session, transcript ...[2]string) {
 
 func TestQuit(t *testing.T) {
 	for _, name := range []string{"QUIT", "exit"} {
-		s := NewSession(open(t, engine.Options{}), Options{})
+		s := newSession(open(t, engine.Options{}), Options{})
 		expect(t, s, [2]string{"PING", "PONG"}, [2]string{"MULTI", "OK"})
 		if s.Quit() {
 			t.Error("Quit before", name)
@@ -93,7 +98,7 @@ func TestQuit(t *testing.T) {
 // A reply outlives its transaction: nothing changes it before the next command.
 func TestReplyIsKept(t *testing.T) {
 	db := open(t, engine.Options{})
-	a, b := NewSession(db, Options{}), NewSession(db, Options{})
+	a, b := newSession(db, Options{}), newSession(db, Options{})
 	do(a, "MSET k old l old")
 	r := a.Do(words("MGET k l"))
 	do(b, "MSET k new l new")
@@ -115,7 +120,7 @@ func TestReplyIsKept(t *testing.T) {
 
 // Arguments may be overwritten as soon as Do returns, also those of a queued command.
 func TestArgumentsAreCopied(t *testing.T) {
-	s := NewSession(open(t, engine.Options{}), Options{})
+	s := newSession(open(t, engine.Options{}), Options{})
 	do(s, "MULTI")
 	args := words("SET k value")
 	s.Do(args)
@@ -130,7 +135,7 @@ func TestArgumentsAreCopied(t *testing.T) {
 
 func TestGroup(t *testing.T) {
 	db := open(t, engine.Options{})
-	s := NewSession(db, Options{})
+	s := newSession(db, Options{})
 	s.Begin()
 	expect(t, s, [2]string{"GET k", "nil"}, [2]string{"SIZE", ":0"})
 	if db.Exists() {
@@ -143,11 +148,11 @@ func TestGroup(t *testing.T) {
 	if !db.Exists() {
 		t.Error("writing has made no database")
 	}
-	expect(t, NewSession(db, Options{}), [2]string{"GET k", "$v"}, [2]string{"GET n", "$1"})
+	expect(t, newSession(db, Options{}), [2]string{"GET k", "$v"}, [2]string{"GET n", "$1"})
 	// Readers do not wait for each other.
 	s.Begin()
 	expect(t, s, [2]string{"GET k", "$v"})
-	expect(t, NewSession(db, Options{}), [2]string{"GET k", "$v"})
+	expect(t, newSession(db, Options{}), [2]string{"GET k", "$v"})
 	if err := s.End(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +160,7 @@ func TestGroup(t *testing.T) {
 
 func TestAtomic(t *testing.T) {
 	db := open(t, engine.Options{})
-	s := NewSession(db, Options{})
+	s := newSession(db, Options{})
 	begin := func() {
 		t.Helper()
 		if err := s.BeginAtomic(); err != nil {
@@ -186,7 +191,7 @@ func TestAtomic(t *testing.T) {
 	if err := s.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, NewSession(db, Options{}), [2]string{"GET a", "$3"})
+	expect(t, newSession(db, Options{}), [2]string{"GET a", "$3"})
 
 	begin()
 	expect(t, s, [2]string{"INCR a", ":4"}, [2]string{"SLEEP 0", "OK"}, [2]string{"FLUSHALL", "OK"}, [2]string{"SIZE", ":0"})
@@ -196,8 +201,8 @@ func TestAtomic(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	db := open(t, engine.Options{})
-	do(NewSession(db, Options{}), "SET k v")
-	s := NewSession(db, Options{ReadOnly: true})
+	do(newSession(db, Options{}), "SET k v")
+	s := newSession(db, Options{ReadOnly: true})
 	refused := errReadOnly.Error()
 	expect(t, s, [2]string{"GET k", "$v"}, [2]string{"SET k w", refused}, [2]string{"CLEAR", refused}, [2]string{"GET k", "$v"},
 		[2]string{"MULTI", "OK"}, [2]string{"GET k", "QUEUED"}, [2]string{"EXEC", "[$v]"},
@@ -214,7 +219,7 @@ func TestReadOnly(t *testing.T) {
 // A command that fails in the middle leaves nothing of what it did, and what came
 // before it in the group stays.
 func TestFailureLeavesNoTrace(t *testing.T) {
-	s := NewSession(open(t, engine.Options{}), Options{})
+	s := newSession(open(t, engine.Options{}), Options{})
 	tooLong := make([]byte, engine.MaxKey+1)
 	mset := [][]byte{[]byte("MSET"), []byte("a"), []byte("2"), tooLong, []byte("2")}
 	do(s, "SET a 1")
@@ -252,7 +257,7 @@ func TestFailureLeavesNoTrace(t *testing.T) {
 // Interrupt ends it.
 func TestSleep(t *testing.T) {
 	db := open(t, engine.Options{})
-	s := NewSession(db, Options{})
+	s := newSession(db, Options{})
 	done := make(chan string)
 	go func() {
 		s.Begin()
@@ -266,7 +271,7 @@ func TestSleep(t *testing.T) {
 		close(done)
 	}()
 	<-done
-	other := NewSession(db, Options{})
+	other := newSession(db, Options{})
 	expect(t, other, [2]string{"APPEND k x", ":2"}) // would wait for ever if the group held the database
 	s.Interrupt()
 	if got := <-done; got != errInterrupted.Error() {
@@ -290,7 +295,7 @@ func TestSleepTakesItsTime(t *testing.T) {
 }
 
 func TestInterruptKeys(t *testing.T) {
-	s := NewSession(open(t, engine.Options{}), Options{})
+	s := newSession(open(t, engine.Options{}), Options{})
 	s.Begin()
 	for i := range 3000 {
 		do(s, "SET key:"+strconv.Itoa(i)+" v")
@@ -332,7 +337,7 @@ func TestErrorText(t *testing.T) {
 
 // TestAllocations: the hot path allocates nothing.
 func TestAllocations(t *testing.T) {
-	s := NewSession(open(t, engine.Options{}), Options{})
+	s := newSession(open(t, engine.Options{}), Options{})
 	do(s, "SET counter 1000000")
 	for _, line := range []string{"GET key:1", "GET missing", "SET key:1 value:1", "INCR counter", "EXISTS key:1 missing", "DEL missing", "TTL key:1",
 		"MGET key:1 missing", "SET key:1 value:1 NX", "EXPIRE key:1 100", "APPEND missing:2 x", "PING", "SIZE"} {
@@ -367,7 +372,7 @@ func FuzzSession(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer db.Close()
-		s := NewSession(db, Options{})
+		s := newSession(db, Options{})
 		r := wire.NewReader(bytes.NewReader(script), wire.BatchGrammar)
 		for {
 			c, err := r.Next()

@@ -22,7 +22,7 @@ const (
 var Groups = [...]Group{Strings, Keys, Transactions, Connection, Server}
 
 // Flag is a set of properties of a command.
-type Flag uint16
+type Flag uint32
 
 // A command without Read and Write touches no key and needs no transaction.
 const (
@@ -35,6 +35,11 @@ const (
 	OutsideTx                  // runs while the session holds no transaction: ends that of a group first
 	Text                       // answers text for people
 	Confirm                    // destroys every key: a shell asks first
+	NoAuth                     // is allowed before AUTH
+	NoBatch                    // has a meaning for a connection only: is refused in a batch, and where Options.Push is nil
+	LocalOnly                  // is refused over a network: see Options.Local
+	PubSub                     // is allowed to a RESP2 client that has subscriptions
+	Admin                      // about the server rather than the data: COMMAND INFO says so
 )
 
 // Travel is how a command reaches a server with --connect.
@@ -100,6 +105,11 @@ type Spec struct {
 	Example    string // a command as typed
 	Travel     Travel
 
+	// Sub are the subcommands of a container such as CLIENT, which has no handler
+	// and no arguments of its own. Their names are both words, "CLIENT LIST"; arity,
+	// keys and arguments of handlers count both. HELP is added by itself.
+	Sub []Spec
+
 	check func(args [][]byte) error // option syntax beyond what Args tell by themselves; nil: none
 	run   handler
 }
@@ -114,6 +124,9 @@ func (c *Spec) Has(f Flag) bool { return c.Flags&f == f }
 func (c *Spec) Accepts(words int) bool {
 	return words == c.Arity || c.Arity < 0 && words >= -c.Arity
 }
+
+// words is the number of words in the name: 2 for a subcommand.
+func (c *Spec) words() int { return 1 + strings.Count(c.Name, " ") }
 
 // Syntax is the command with its arguments as the documentation writes them:
 // "GETEX key [EX seconds | PX milliseconds | PERSIST]".

@@ -66,7 +66,45 @@ func Lookup(name []byte) *Spec {
 	return nil
 }
 
+// Find is Lookup for a whole command: it finds the row of the subcommand where
+// there are any. nil if there is none.
+func Find(args [][]byte) *Spec {
+	spec, _ := find(args)
+	return spec
+}
+
+// find is Find with the error that the command answers if there is none. A
+// container without a second word is found as itself, for the error of its arity.
+func find(args [][]byte) (*Spec, error) {
+	spec := Lookup(args[0])
+	switch {
+	case spec == nil:
+		return nil, unknownCommand(args)
+	case spec.Sub == nil || len(args) == 1:
+		return spec, nil
+	}
+	for i := range spec.Sub {
+		if is(args[1], spec.Sub[i].Name[len(spec.Name)+1:]) {
+			return &spec.Sub[i], nil
+		}
+	}
+	if is(args[1], "HELP") {
+		return &containerHelp, nil
+	}
+	return nil, unknownSubcommand(spec, args[1])
+}
+
+// containerHelp is the row of the subcommand HELP of every container.
+var containerHelp = Spec{
+	Name: "HELP", Group: Server,
+	Summary:    "Lists the subcommands",
+	Complexity: "O(1)", Since: "5.0.0",
+	Arity: 2,
+	run:   helpContainer,
+}
+
 // All calls yield for every command, group by group, until it returns false.
+// Subcommands are in Spec.Sub of theirs.
 func All(yield func(*Spec) bool) {
 	for _, table := range tables {
 		for i := range table {

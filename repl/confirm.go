@@ -10,7 +10,7 @@ import (
 // confirmed asks before a command that destroys every key, unless it cannot run
 // or there is none. What was typed before the question is no answer.
 func (s *shell) confirmed(args [][]byte) bool {
-	spec := command.Lookup(args[0])
+	spec := command.Find(args)
 	if spec == nil || !spec.Has(command.Confirm) || command.Check(args) != nil {
 		return true
 	}

@@ -42,7 +42,8 @@ func (d *database) open() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.db = db
-	d.session = command.NewSession(db, command.Options{ReadOnly: d.engine.ReadOnly, Report: d.report})
+	instance := command.NewInstance(db, command.Settings{Path: d.path, MaxSize: d.engine.MaxSize, Sync: func() command.SyncPolicy { return d.policy }})
+	d.session = instance.NewSession(command.Options{ReadOnly: d.engine.ReadOnly, Local: true, Report: d.report})
 	return nil
 }
 

@@ -57,7 +57,7 @@ func appendJSONValue(dst []byte, r *Reply) []byte {
 		return appendJSONBytes(dst, r.Str)
 	case KindError:
 		return append(appendJSONError(append(dst, '{'), r.Str), '}')
-	case KindArray, KindSet, KindPush:
+	case KindArray, KindSet, KindPush, KindSeries:
 		return appendJSONArray(dst, r.Elems)
 	case KindMap:
 		return appendJSONMap(dst, r.Elems)

@@ -71,7 +71,7 @@ func AppendOneLine(dst, text []byte) []byte {
 // isAggregate tells whether r has elements.
 func (r *Reply) isAggregate() bool {
 	switch r.Kind {
-	case KindArray, KindMap, KindSet, KindPush:
+	case KindArray, KindMap, KindSet, KindPush, KindSeries:
 		return true
 	}
 	return false

@@ -15,7 +15,7 @@ func AppendRaw(dst []byte, r *Reply, end string) []byte {
 
 func appendRaw(dst []byte, r *Reply, end string) []byte {
 	switch r.Kind {
-	case KindArray, KindMap, KindSet, KindPush:
+	case KindArray, KindMap, KindSet, KindPush, KindSeries:
 		for i := range r.Elems {
 			dst = appendRaw(dst, &r.Elems[i], end)
 		}

@@ -61,6 +61,7 @@ var renderTests = []struct {
 	{"map with keys that are not strings", mapOf(bulk("\xff"), Integer(1), Integer(2), Nil), "\"\\xff\"\t1\t2\t(nil)\n", `"value":[[{"base64":"/w=="},1],[2,null]]`, "\xff;1;2;;", "*4\r\n$1\r\n\xff\r\n:1\r\n:2\r\n$-1\r\n", "%2\r\n$1\r\n\xff\r\n:1\r\n:2\r\n_\r\n"},
 	{"set", setOf(bulk("a")), "a\n", `"value":["a"]`, "a;", "*1\r\n$1\r\na\r\n", "~1\r\n$1\r\na\r\n"},
 	{"push", pushOf(bulk("message"), bulk("c")), "message\tc\n", `"value":["message","c"]`, "message;c;", "*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n", ">2\r\n$7\r\nmessage\r\n$1\r\nc\r\n"},
+	{"series", Reply{Kind: KindSeries, Elems: []Reply{pushOf(bulk("a")), Integer(1)}}, "(a)\t1\n", `"value":[["a"],1]`, "a;1;", "*1\r\n$1\r\na\r\n:1\r\n", ">1\r\n$1\r\na\r\n:1\r\n"},
 }
 
 func TestRenderers(t *testing.T) {

@@ -20,6 +20,7 @@ const (
 	KindBigNumber             // Str: decimal digits
 	KindVerbatim              // Str: text for people; RESP2 shows a bulk string
 	KindPush                  // Elems: out-of-band data (RESP3)
+	KindSeries                // Elems: several replies to one command, one after the other: SUBSCRIBE
 )
 
 // Reply is what a command answers. It is a value: handlers return it and never

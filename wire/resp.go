@@ -5,7 +5,7 @@ import "strconv"
 // AppendRESP2 appends r as RESP2, which has no other kinds than statuses,
 // errors, integers, bulk strings, nils and arrays: a map is a flat array, a
 // boolean is 1 or 0, doubles, big numbers and text are bulk strings. KindNone
-// appends nothing.
+// appends nothing, KindSeries one reply after the other.
 func AppendRESP2(dst []byte, r *Reply) []byte {
 	switch r.Kind {
 	case KindStatus:
@@ -28,11 +28,16 @@ func AppendRESP2(dst []byte, r *Reply) []byte {
 		for i := range r.Elems {
 			dst = AppendRESP2(dst, &r.Elems[i])
 		}
+	case KindSeries:
+		for i := range r.Elems {
+			dst = AppendRESP2(dst, &r.Elems[i])
+		}
 	}
 	return dst
 }
 
-// AppendRESP3 appends r as RESP3. KindNone appends nothing.
+// AppendRESP3 appends r as RESP3. KindNone appends nothing, KindSeries one reply
+// after the other.
 func AppendRESP3(dst []byte, r *Reply) []byte {
 	n := int64(len(r.Elems))
 	switch r.Kind {
@@ -60,6 +65,7 @@ func AppendRESP3(dst []byte, r *Reply) []byte {
 		dst = appendHeader(dst, '~', n)
 	case KindPush:
 		dst = appendHeader(dst, '>', n)
+	case KindSeries:
 	default:
 		return AppendRESP2(dst, r)
 	}
