@@ -21,6 +21,8 @@ type DB struct {
 	opt Options
 	fs  vfs.FS
 
+	outside vfs.FS // where backups go: that of a Memory database is its own
+
 	// mu guards everything below but what says otherwise: writers hold it, readers
 	// share it, for as long as a transaction lasts. No fsync is done under it.
 	mu     sync.RWMutex
@@ -61,13 +63,14 @@ type DB struct {
 // with ReadOnly), and those of the file system.
 func Open(path string, o Options) (*DB, error) {
 	start := time.Now()
+	outside := o.FS
+	if outside == nil {
+		outside = vfs.OS
+	}
 	o.setDefaults(path)
-	db := &DB{dir: strings.TrimRight(path, "/"), opt: o, fs: o.FS}
+	db := &DB{dir: trimPath(path), opt: o, fs: o.FS, outside: outside}
 	if path == Memory {
 		db.dir = "memory"
-	}
-	if db.dir == "" {
-		db.dir = path
 	}
 	db.readers.New = func() any { return new(Tx) }
 	db.syncer.init(db)
@@ -151,6 +154,9 @@ func (db *DB) absent(cause error) error {
 	if slices.Contains(names, manifestName) {
 		return nil // somebody has made it between the two looks
 	}
+	if slices.Contains(names, unfinishedName) {
+		return fmt.Errorf("%w: %s is what an unfinished backup or repair has left; it may be removed", ErrNotOurs, db.dir)
+	}
 	for _, name := range names {
 		// These are what a process that died while it made a database leaves behind.
 		switch name {
@@ -226,6 +232,14 @@ func (db *DB) syncParent() error {
 	}
 	db.idx.h.flags &^= flagNew
 	return db.idx.writeSoft()
+}
+
+// trimPath is a path without slashes at its end.
+func trimPath(path string) string {
+	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
+		return trimmed
+	}
+	return path
 }
 
 // parent is the directory that holds a path's last part.

@@ -24,6 +24,9 @@ var (
 	// ErrFailed is returned by everything that writes after a write or an fsync has
 	// failed: what Sync has not acknowledged may be lost. It wraps the cause.
 	ErrFailed = errors.New("database has failed")
+	// ErrExists is returned by Backup and Repair when the directory that they are to make is
+	// there already and not empty.
+	ErrExists = errors.New("target exists")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("database is closed")
 )
