@@ -124,9 +124,7 @@ func (x *index) newPage(hash uint64) error {
 		return err
 	}
 	var image [pageSize]byte
-	for i := range slotsPerPage {
-		putSlot(&image, page, i, 0)
-	}
+	clearSlots(&image, page)
 	if err := x.fillPage(page, &image); err != nil {
 		return err
 	}
@@ -173,14 +171,18 @@ func (x *index) distribute(page, depth uint32, to [2]uint32) error {
 	}
 	bit := splitBit(depth)
 	var images [2][pageSize]byte
+	for side := range to {
+		clearSlots(&images[side], to[side])
+	}
 	for i := range slotsPerPage {
 		s := m.Load64(off + i*8)
 		if !intact(s, place(page, i)) {
 			return indexDamage(page, errSlot)
 		}
-		side := s >> bit & 1
-		putSlot(&images[side], to[side], i, s)
-		putSlot(&images[1-side], to[1-side], i, 0)
+		if !isEmpty(s) {
+			side := s >> bit & 1
+			putSlot(&images[side], to[side], i, s)
+		}
 	}
 	for side := range to {
 		if err := x.fillPage(to[side], &images[side]); err != nil {
@@ -188,6 +190,13 @@ func (x *index) distribute(page, depth uint32, to [2]uint32) error {
 		}
 	}
 	return nil
+}
+
+// clearSlots makes all slots of a page empty.
+func clearSlots(image *[pageSize]byte, page uint32) {
+	for i := range slotsPerPage {
+		putSlot(image, page, i, 0)
+	}
 }
 
 func putSlot(image *[pageSize]byte, page uint32, i int, slot uint64) {

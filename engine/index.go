@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"math/bits"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -129,26 +130,24 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 		return 0, err
 	}
 	tag := tagOf(hash)
-	both := lines(hash)
-	for _, line := range both {
-		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
-			if slotTag(s) != tag || isEmpty(s) {
+	for _, line := range lines(hash) {
+		first := line * slotsPerLine
+		slots := m.Words(off+first*8, slotsPerLine)
+		set, ok := matching(slots, tag, place(page, first))
+		// A wrong address may lead to an older record of the same key. That nothing is
+		// there must be certain as well.
+		if !ok {
+			return 0, indexDamage(page, errSlot)
+		}
+		for ; set != 0; set &= set - 1 {
+			s := slots[bits.TrailingZeros8(set)]
+			if isEmpty(s) {
 				continue
-			}
-			// A wrong address may lead to an older record of the same key.
-			if !intact(s, place(page, line*slotsPerLine+i)) {
-				return 0, indexDamage(page, errSlot)
 			}
 			addr := slotAddr(s, x.logStart)
 			if same, err := is(addr); same || err != nil {
 				return addr, err
 			}
-		}
-	}
-	// That nothing is there must be verified as well.
-	for _, line := range both {
-		if !allIntact(m.Words(off+line*lineSize, slotsPerLine), place(page, line*slotsPerLine)) {
-			return 0, indexDamage(page, errSlot)
 		}
 	}
 	return 0, nil
@@ -218,15 +217,9 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 	}
 	best, most := 0, 0
 	for _, line := range lines(hash) {
-		empty, at := 0, 0
-		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
-			if isEmpty(s) {
-				empty++
-				at = line*slotsPerLine + i
-			}
-		}
-		if empty > most {
-			best, most = at, empty
+		empty := emptySlots(m.Words(off+line*lineSize, slotsPerLine))
+		if n := bits.OnesCount8(empty); n > most {
+			best, most = line*slotsPerLine+bits.TrailingZeros8(empty), n
 		}
 	}
 	if most == 0 {

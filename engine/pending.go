@@ -81,10 +81,15 @@ func (l *layer) place(e entry) {
 	l.table[i] = e
 }
 
+// make gives the layer, which must be empty, a table of so many places, a power of two.
+func (l *layer) make(places int) {
+	l.table = make([]entry, places)
+	l.shift = uint(bits.LeadingZeros64(uint64(places)) + 1)
+}
+
 func (l *layer) grow() {
 	old := l.table
-	l.table = make([]entry, max(minLayer, 2*len(old)))
-	l.shift = uint(bits.LeadingZeros64(uint64(len(l.table))) + 1)
+	l.make(max(minLayer, 2*len(old)))
 	for _, e := range old {
 		if e.addr != 0 {
 			l.place(e)

@@ -8,7 +8,7 @@ const (
 )
 
 // Prefetch reads ahead what look-ups of some keys, soon to follow, will need: a place in
-// the newest layer, two lines of a page, and the record. A look-up waits for each of
+// each layer, two lines of a page, and the record. A look-up waits for each of
 // these in turn, mostly for memory. Here all the addresses are worked out first, and then
 // read in loops that do nothing else, so the processor has many reads under way. It
 // changes nothing and reports nothing.
@@ -27,7 +27,10 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 		pages[i] = db.idx.peek(hashes[i])
 		pages[i].addLines(&places, hashes[i])
 	}
-	if l := db.top(); l.used > 0 {
+	for _, l := range db.layers {
+		if l.used == 0 {
+			continue
+		}
 		for _, hash := range hashes[:n] {
 			places.add(&l.table[hash>>l.shift].hash)
 		}

@@ -59,15 +59,18 @@ func sealed(slot, place uint64) uint64 {
 // intact tells whether a slot read at place has the right check.
 func intact(slot, place uint64) bool { return slot>>checkFrom == check(slot, place) }
 
-// allIntact tells the same of consecutive slots, the first of which is at place, without
-// a branch for each.
-func allIntact(slots []uint64, place uint64) bool {
+// matching looks at a whole line, whose first slot is at place: the set of the slots with a
+// tag, slot i as bit i, and whether all are intact. There is no branch for each, which could
+// only be guessed: together with emptySlots that took 35 of the 570 ns of a bulk load's SET.
+func matching(line []uint64, tag, place uint64) (set uint8, ok bool) {
 	seed, wrong := place*checkSeed, uint64(0)
-	for _, s := range slots {
+	for i, s := range line {
 		wrong |= ((s&slotMask)*checkMul + seed) ^ s
 		seed += checkSeed
+		other := slotTag(s) ^ tag // less than 1<<tagBits
+		set |= uint8((other-1)>>63) << i
 	}
-	return wrong>>checkFrom == 0
+	return set, wrong>>checkFrom == 0
 }
 
 // makeSlot is the slot, without its check, of a key whose newest record is at addr.
@@ -84,3 +87,11 @@ func slotAddr(slot, logStart uint64) uint64 {
 func slotTag(slot uint64) uint64 { return slot & slotMask >> addrBits }
 
 func isEmpty(slot uint64) bool { return slot&slotMask == 0 }
+
+// emptySlots is the set of the empty slots of a line, as matching has it.
+func emptySlots(line []uint64) (set uint8) {
+	for i, s := range line {
+		set |= uint8((s&slotMask-1)>>63) << i
+	}
+	return set
+}

@@ -155,19 +155,31 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestAllIntact(t *testing.T) {
+func TestLine(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 10_000 {
 		var slots [slotsPerLine]uint64
-		first := r.Uint64N(1 << 40)
+		first, tag := r.Uint64N(1<<40), r.Uint64N(4)
+		var empty, tagged uint8
 		for i := range slots {
-			slots[i] = sealed(r.Uint64(), first+uint64(i))
+			s := r.Uint64N(2) * (r.Uint64N(1<<addrBits) | r.Uint64N(4)<<addrBits)
+			slots[i] = sealed(s, first+uint64(i))
+			if s == 0 {
+				empty |= 1 << i
+			}
+			if s>>addrBits == tag {
+				tagged |= 1 << i
+			}
 		}
-		if !allIntact(slots[:], first) {
-			t.Fatal("sealed slots are not intact")
+		if set := emptySlots(slots[:]); set != empty {
+			t.Fatalf("emptySlots(%x) = %b, want %b", slots, set, empty)
+		}
+		if set, ok := matching(slots[:], tag, first); set != tagged || !ok {
+			t.Fatalf("matching(%x, %d) = %b, %v, want %b", slots, tag, set, ok, tagged)
 		}
 		i, bit := r.IntN(len(slots)), r.IntN(64)
-		if slots[i] ^= 1 << bit; allIntact(slots[:], first) {
+		slots[i] ^= 1 << bit
+		if _, ok := matching(slots[:], tag, first); ok {
 			t.Fatalf("bit %d of slot %d flipped, unnoticed", bit, i)
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	iofs "io/fs"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -195,14 +196,19 @@ func (db *DB) applySome() (done bool, err error) {
 	return true, nil
 }
 
-// newLayer returns an empty layer, to follow the newest, which says how much to expect.
+// newLayer returns an empty layer, to follow the newest, which says how much to expect: to
+// grow to the same size step by step took 17 of the 550 ns of a bulk load's SET.
 func (db *DB) newLayer() *layer {
-	l := db.spare
+	top, l := db.top(), db.spare
 	db.spare = nil
-	if l == nil || !l.fits(db.top().used) {
-		return &layer{}
+	if l != nil && l.fits(top.used) {
+		return l.reset()
 	}
-	return l.reset()
+	l = &layer{}
+	if len(top.table) > 0 && top.fits(top.used) {
+		l.make(len(top.table))
+	}
+	return l
 }
 
 // touchAhead entries, half of them used, are looked at before they are moved.
@@ -367,6 +373,7 @@ func (db *DB) locked(f func() error) error {
 type syncer struct {
 	db      *DB
 	backlog atomic.Int64 // size of the newest layer
+	behind  atomic.Bool  // a sync is due or under way
 	waiting atomic.Int32 // calls of Sync that wait for their turn
 
 	once sync.Once
@@ -386,7 +393,9 @@ func (s *syncer) init(db *DB) {
 func (s *syncer) committed() {
 	db := s.db
 	s.backlog.Store(int64(db.top().used))
-	if db.committed-db.synced+uint64(db.values.bytes) < db.opt.syncEvery || db.opt.Inline {
+	due := db.committed-db.synced+uint64(db.values.bytes) >= db.opt.syncEvery
+	s.behind.Store(due || len(db.layers) > 1)
+	if !due || db.opt.Inline {
 		return
 	}
 	s.once.Do(func() { go s.run() })
@@ -404,6 +413,11 @@ func (s *syncer) wake() {
 // waits for the disk bounded.
 func (s *syncer) throttle() error {
 	if s.backlog.Load() < s.db.opt.maxPending {
+		if s.behind.Load() {
+			// On one processor the syncer would come to its turn only once in 10 ms, and the
+			// layers would grow out of the processor's cache: 5 % of a bulk load.
+			runtime.Gosched()
+		}
 		return nil
 	}
 	if err := s.db.Sync(); err != nil || !s.db.opt.Inline {
