@@ -354,7 +354,7 @@ func (db *DB) redoRecord(addr uint64, r *record) error {
 			return err
 		}
 	}
-	m := matcher{log: &db.log, key: r.key}
+	m := matcher{log: &db.log, key: r.key, rec: new(record)}
 	switch {
 	case r.isValue():
 		return db.idx.reconcile(db.hash(r.key), addr, m.is)
@@ -389,8 +389,8 @@ func (db *DB) overlay(from, end mark) error {
 
 func (db *DB) overlayKey(key []byte, addr uint64) error {
 	hash := db.hash(key)
-	f, err := db.locate(hash, key)
-	if err != nil {
+	var f found
+	if err := db.locate(&f, hash, key); err != nil {
 		return err
 	}
 	if f.newest != nil {

@@ -88,7 +88,7 @@ func (s *scanner) slot(addr uint64) error {
 		if err != nil {
 			return err
 		}
-		m := matcher{log: &db.log, key: r.key}
+		m := matcher{log: &db.log, key: r.key, rec: new(record)}
 		if first, err := db.idx.find(db.hash(r.key), m.is); err != nil || first != addr {
 			return err
 		}
@@ -127,8 +127,8 @@ func (s *scanner) visit(addr uint64) error {
 	if err != nil {
 		return err
 	}
-	f, err := db.locate(db.hash(r.key), r.key)
-	if err != nil || f.addr == 0 || expired(f.rec.expire, s.tx.now) {
+	var f found
+	if err := db.locate(&f, db.hash(r.key), r.key); err != nil || f.addr == 0 || expired(f.rec.expire, s.tx.now) {
 		return err
 	}
 	it, err := s.tx.item(&f.rec)
@@ -170,11 +170,11 @@ func (s *scanner) fresh(e *entry) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	f, err := db.locate(e.hash, r.key)
-	if err != nil || f.addr != e.addr || !s.base {
+	var f found
+	if err := db.locate(&f, e.hash, r.key); err != nil || f.addr != e.addr || !s.base {
 		return err == nil && f.addr == e.addr, err
 	}
-	m := matcher{log: &db.log, key: r.key}
+	m := matcher{log: &db.log, key: r.key, rec: new(record)}
 	addr, err := db.idx.find(e.hash, m.is)
 	return err == nil && addr == 0, err
 }

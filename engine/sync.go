@@ -249,7 +249,7 @@ func (db *DB) reconcileEntry(e *entry) error {
 	if addr&deleted != 0 {
 		addr = 0
 	}
-	m := matcher{log: &db.log, key: r.key}
+	m := matcher{log: &db.log, key: r.key, rec: new(record)}
 	return db.idx.reconcile(e.hash, addr, m.is)
 }
 

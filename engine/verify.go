@@ -70,8 +70,8 @@ func (v *verifier) record(addr uint64, r *record) error {
 	if !r.isValue() {
 		return nil
 	}
-	f, err := v.db.locate(v.db.hash(r.key), r.key)
-	if err != nil {
+	var f found
+	if err := v.db.locate(&f, v.db.hash(r.key), r.key); err != nil {
 		v.fault(err)
 	} else if f.addr != 0 && f.addr < addr {
 		v.fault(v.db.log.damaged(f.addr, fmt.Errorf("the index leads here, but a newer record of the key is at %#x", addr)))
