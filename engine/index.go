@@ -219,7 +219,7 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 	for _, line := range lines(hash) {
 		empty := emptySlots(m.Words(off+line*lineSize, slotsPerLine))
 		if n := bits.OnesCount8(empty); n > most {
-			best, most = line*slotsPerLine+bits.TrailingZeros8(empty), n
+			best, most = line*slotsPerLine+bits.Len8(empty)-1, n
 		}
 	}
 	if most == 0 {
