@@ -17,6 +17,7 @@ type options struct {
 	batch.Config
 	words []string // the command, or the operands of a mode
 
+	server   serverFlags
 	check    bool // --check
 	verify   bool // --verify
 	lastArg  bool // -x
@@ -58,7 +59,7 @@ func parse(args []string) (*options, error) {
 }
 
 // mode tells whether a flag asks for something else than running commands.
-func (o *options) mode() bool { return o.verify }
+func (o *options) mode() bool { return o.verify || o.server.on }
 
 func (o *options) define() *pflag.FlagSet {
 	f := pflag.NewFlagSet("nubdb", pflag.ContinueOnError)
@@ -94,6 +95,8 @@ func (o *options) define() *pflag.FlagSet {
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "nothing on stdout")
 	f.BoolVar(&o.Summary, "summary", false, "a line of JSON on stderr at the end")
 	f.Var(choice(&o.Progress, progressModes), "progress", "show on stderr how far a long run is (default auto)")
+
+	o.server.define(f)
 
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
 	f.BoolVar(&o.version, "version", false, "print the version")
@@ -164,6 +167,10 @@ func (o *options) contradictions() error {
 		return errors.New("a command, -c or -f, and a mode exclude each other")
 	case o.lastArg && (len(o.words) == 0 || o.mode()):
 		return errors.New("-x needs a command")
+	case o.server.on && o.verify:
+		return errors.New("--server and --verify exclude each other")
+	case !o.server.on && o.server.only(o.flags) != "":
+		return fmt.Errorf("--%s needs --server", o.server.only(o.flags))
 	case o.verify && len(o.words) > 0:
 		return fmt.Errorf("--verify takes no operand: %s (the database is given with -d)", strings.Join(o.words, " "))
 	}

@@ -11,10 +11,10 @@ import (
 const module = "github.com/nubdb/nubdb"
 
 // layers are the project's packages from top to bottom. A package imports only what is
-// below it: main -> repl, batch -> command -> wire, engine -> engine/vfs.
+// below it: main -> repl, batch, server -> command -> wire, engine -> engine/vfs.
 var layers = [][]string{
 	{"", "/bench"}, // the programs
-	{"/repl", "/batch"},
+	{"/repl", "/batch", "/server"},
 	{"/command"},
 	{"/wire", "/engine"},
 	{"/engine/vfs"},
@@ -26,6 +26,7 @@ var libraries = map[string][]string{
 	"":            {"github.com/mattn/go-isatty", "github.com/spf13/pflag"},
 	"/repl":       {"github.com/chzyer/readline", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/batch":      {"github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
+	"/server":     {"golang.org/x/sys/unix"},
 	"/engine":     {"golang.org/x/sys/cpu"}, // which instruction computes CRC-32C
 	"/engine/vfs": {"golang.org/x/sys/unix"},
 }

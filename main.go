@@ -33,6 +33,8 @@ func run(args []string) int {
 	}
 	o.Engine.Owner = owner()
 	switch {
+	case o.server.on:
+		return o.serve()
 	case o.verify:
 		return batch.Verify(o.Config)
 	case len(o.words) > 0:

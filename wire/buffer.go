@@ -13,6 +13,7 @@ import (
 // cost memory for the rest of a long input.
 const (
 	firstBuffer = 64 << 10
+	minBuffer   = 512 // of what Compact leaves
 	keepBuffer  = 16 << 20
 )
 

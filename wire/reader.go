@@ -14,10 +14,11 @@ const (
 	Heredocs                      // <<TAG takes the following lines
 	JSONLines                     // lines that begin with [ are JSON arrays
 	RESP                          // lines that begin with * and a digit are RESP requests
+	Socket                        // as Redis reads a connection: every * begins a RESP request, no byte order mark is skipped
 
 	BatchGrammar  = Comments | Heredocs | JSONLines | RESP
 	ShellGrammar  = Comments | Heredocs | JSONLines
-	SocketGrammar = RESP
+	SocketGrammar = RESP | Socket
 )
 
 // Limits bound what one command may take.
@@ -48,6 +49,7 @@ type SyntaxError struct {
 	Line    int // of the byte where the faulty thing opens, from 1
 	Column  int // in bytes, from 1
 	Message string
+	CRLF    bool // as Command.CRLF
 	Fatal   bool // a broken RESP request: where the next command begins is unknown, so the input ends here
 }
 
@@ -85,6 +87,19 @@ type span struct{ from, to int }
 type fault struct {
 	at   int
 	text string // empty: nothing is wrong
+}
+
+// RedisError is the text that Redis answers to this before it closes the connection,
+// without the code "ERR". About a line it knows two things to say.
+func (e *SyntaxError) RedisError() string {
+	switch e.Message {
+	case faultLongArg, faultManyArgs, faultLongInput:
+		return ProtocolError("too big inline request").Error()
+	}
+	if e.Fatal {
+		return e.Message
+	}
+	return ProtocolError("unbalanced quotes in request").Error()
 }
 
 // Reader reads commands from a stream. Make one with NewReader, and lower
@@ -139,7 +154,40 @@ type result struct {
 
 // NewReader returns a Reader of the commands in r.
 func NewReader(r io.Reader, g Grammar) *Reader {
-	return &Reader{Limits: DefaultLimits(), src: r, grammar: g, line: 1, firstBuffer: firstBuffer}
+	reader := &Reader{Limits: DefaultLimits(), grammar: g, firstBuffer: firstBuffer}
+	reader.Reset(r)
+	return reader
+}
+
+// Reset makes the Reader begin with the commands of another source. It forgets what it
+// has read of the one before, and keeps its memory, grammar and limits.
+func (r *Reader) Reset(src io.Reader) {
+	r.src, r.srcErr = src, nil
+	r.pos, r.base, r.line, r.offset = 0, 0, 1, 0
+	r.scan, r.run, r.first, r.parsed = 0, 0, 0, 0
+	r.mode = atStart
+	if r.grammar&Socket != 0 {
+		r.mode = atLine
+	}
+	if cap(r.buf) < r.firstBuffer || cap(r.buf) > keepBuffer {
+		r.buf = nil
+	}
+	r.buf = r.buf[:0]
+}
+
+// Idle tells whether nothing was read that Next has not returned, not even a part of a
+// command: the Reader can be used for another source and Reset for this one later.
+func (r *Reader) Idle() bool {
+	return r.parsed == 0 && r.pos == len(r.buf) && r.mode == atLine
+}
+
+// Compact gives up the memory that the part of a command which has been read so far
+// does not need. It does nothing while whole commands wait.
+func (r *Reader) Compact() {
+	if rest := r.buf[r.pos:]; r.parsed == 0 && len(rest) < cap(r.buf)/4 {
+		r.base += int64(r.pos)
+		r.buf, r.pos = append(make([]byte, 0, max(minBuffer, len(rest))), rest...), 0
+	}
 }
 
 // Next returns the next command. Other results:
@@ -332,7 +380,7 @@ func (r *Reader) finish(words []span, n, lines int) {
 
 // fail makes a SyntaxError.
 func (r *Reader) fail(f fault, fatal bool) {
-	r.answer().err = &SyntaxError{Line: r.line, Column: f.at + 1, Message: f.text, Fatal: fatal}
+	r.answer().err = &SyntaxError{Line: r.line, Column: f.at + 1, Message: f.text, CRLF: r.crlf || fatal, Fatal: fatal}
 }
 
 // consume moves on by n bytes, in which so many lines end.

@@ -53,10 +53,10 @@ func (r *Reader) parseLine() outcome {
 			if r.grammar&RESP == 0 {
 				break
 			}
-			if len(b) == 1 && r.srcErr != io.EOF {
+			if len(b) == 1 && r.grammar&Socket == 0 && r.srcErr != io.EOF {
 				return starved
 			}
-			if len(b) > 1 && isDigit(b[1]) {
+			if r.grammar&Socket != 0 || len(b) > 1 && isDigit(b[1]) {
 				r.mode = inRequest
 				r.request.reset()
 				return again

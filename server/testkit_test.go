@@ -1,0 +1,129 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nubdb/nubdb/engine"
+)
+
+// patience is how long a test waits for what must happen, as a safety net.
+const patience = 20 * time.Second
+
+// testServer is a server in the process of the test.
+type testServer struct {
+	*Server
+	t     testing.TB
+	addr  string // of its TCP listener
+	ended chan error
+}
+
+// start starts a server on a database in memory, unless change says otherwise. It is
+// stopped at the end of the test, which fails if descriptors or goroutines are left.
+func start(t testing.TB, change func(*Config)) *testServer {
+	t.Helper()
+	cfg := Config{DB: engine.Memory, TCP: true, Bind: []string{"127.0.0.1"}}
+	if change != nil {
+		change(&cfg)
+	}
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
+		t.Fatal(err)
+	}
+	s := &testServer{Server: &Server{cfg: cfg, log: slog.New(slog.NewTextHandler(testLog{t}, nil))}, t: t, ended: make(chan error, 1)}
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.listen(); err != nil {
+		s.close()
+		t.Fatal(err)
+	}
+	for _, in := range s.loop.listeners {
+		if !in.unix {
+			s.addr = in.address
+		}
+	}
+	go func() {
+		s.loop.run()
+		s.ended <- s.close()
+	}()
+	t.Cleanup(func() {
+		if err := s.end(); err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	return s
+}
+
+// end stops the server, if it still runs, and returns what it ended with.
+func (s *testServer) end() error {
+	s.stop()
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		return err
+	case <-time.After(patience):
+		s.t.Fatal("the server does not end")
+	}
+	return nil
+}
+
+// testLog writes the server's log to that of the test.
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// client is a raw connection.
+type client struct {
+	net.Conn
+	t testing.TB
+}
+
+// dial connects to the server.
+func (s *testServer) dial() *client {
+	s.t.Helper()
+	return dial(s.t, "tcp", s.addr)
+}
+
+func dial(t testing.TB, network, addr string) *client {
+	t.Helper()
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return &client{conn, t}
+}
+
+
+// want reads as many bytes as text has, and compares them.
+func (c *client) want(text string) *client {
+	c.t.Helper()
+	got := make([]byte, len(text))
+	n, err := io.ReadFull(c, got)
+	if err != nil || string(got) != text {
+		c.t.Fatalf("got %q, %v, want %q", got[:n], err, text)
+	}
+	return c
+}
+
+// wantEnd reads what is left, which must be text, until the server closes.
+func (c *client) wantEnd(text string) {
+	c.t.Helper()
+	got, err := io.ReadAll(c)
+	if err != nil && !os.IsTimeout(err) { // a reset ends a connection, too
+		err = nil
+	}
+	if err != nil || string(got) != text {
+		c.t.Fatalf("got %q, %v, want %q and the end", got, err, text)
+	}
+}

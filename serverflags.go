@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/nubdb/nubdb/batch"
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/server"
+)
+
+// defaultPort is the port of --server, that of Redis.
+const defaultPort = 6379
+
+// serverFlags are the flags that only --server looks at.
+type serverFlags struct {
+	on           bool
+	config       server.Config
+	passwordFile string
+}
+
+var logFormats = []word[bool]{{"text", false}, {"json", true}}
+
+// define adds the flags.
+func (s *serverFlags) define(f *pflag.FlagSet) {
+	f.BoolVar(&s.on, "server", false, "serve clients of Redis and of lines of text: --server [PORT] (default 6379)")
+	c := &s.config
+	f.StringArrayVar(&c.Bind, "bind", nil, "listen on `ADDR` (repeatable; default 127.0.0.1 and ::1)")
+	f.StringVar(&c.UnixSocket, "unixsocket", "", "listen on a unix socket at `PATH` as well")
+	f.StringVar(&s.passwordFile, "requirepass-file", "", "clients need the password in `FILE` (or $NUBDB_REQUIREPASS)")
+	f.StringVar(&c.TLS.Cert, "tls-cert", "", "speak TLS 1.3 on the port, with the certificates in `FILE`")
+	f.StringVar(&c.TLS.Key, "tls-key", "", "private key of --tls-cert in `FILE`")
+	f.StringVar(&c.TLS.CA, "tls-ca", "", "clients need certificates signed by those in `FILE`")
+	c.MaxRequest = 64 << 20
+	f.Var(&sizeFlag{&c.MaxRequest}, "max-request", "longest command of a client in bytes, a `SIZE` (default 64M)")
+	f.IntVar(&c.MaxClients, "maxclients", 10_000, "most `CLIENTS` at the same time")
+	f.Var(&durationFlag{&c.IdleTimeout}, "idle-timeout", "drop clients that send nothing for `DUR` (default never)")
+	c.WriteTimeout = time.Minute
+	f.Var(&durationFlag{&c.WriteTimeout}, "write-timeout", "drop clients that read nothing of their replies for `DUR` (default 1m)")
+	f.StringVar(&c.Metrics, "metrics", "", "serve figures for Prometheus on `ADDR`, such as 127.0.0.1:9121")
+	f.Var(choice(&c.LogJSON, logFormats), "log-format", "format of the log on stderr (default text)")
+}
+
+// only is a flag that means nothing without --server, "" if none was given.
+func (s *serverFlags) only(flags *pflag.FlagSet) (given string) {
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(serverFlags).define(own)
+	flags.Visit(func(f *pflag.Flag) {
+		if own.Lookup(f.Name) != nil && f.Name != "server" {
+			given = f.Name
+		}
+	})
+	return given
+}
+
+// serve runs the server.
+func (o *options) serve() int {
+	cfg, err := o.serverConfig()
+	if err == nil {
+		err = server.Run(cfg)
+	}
+	switch {
+	case err == nil:
+		return batch.StatusOK
+	case errors.Is(err, server.ErrUsage):
+		return usageError(err)
+	}
+	fmt.Fprintf(os.Stderr, "nubdb: %v\n", err)
+	if errors.Is(err, engine.ErrBusy) {
+		return batch.StatusBusy
+	}
+	return batch.StatusFailed
+}
+
+// serverConfig is what the command line means to the server.
+func (o *options) serverConfig() (server.Config, error) {
+	cfg := o.server.config
+	cfg.Version, cfg.DB, cfg.Engine, cfg.Sync, cfg.Stderr = release, o.DB, o.Engine, o.Sync, o.Stderr
+	cfg.TCP, cfg.Port = true, defaultPort
+	if len(o.words) > 0 {
+		port, err := strconv.ParseUint(o.words[0], 10, 16)
+		if err != nil || len(o.words) > 1 {
+			return cfg, fmt.Errorf("%w: --server takes a port, not %s", server.ErrUsage, strings.Join(o.words, " "))
+		}
+		cfg.Port = int(port)
+	}
+	cfg.Password = os.Getenv("NUBDB_REQUIREPASS")
+	if path := o.server.passwordFile; path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return cfg, fmt.Errorf("%w: %w", server.ErrUsage, err)
+		}
+		cfg.Password = string(bytes.TrimRight(text, "\r\n"))
+		if cfg.Password == "" {
+			return cfg, fmt.Errorf("%w: %s holds no password", server.ErrUsage, path)
+		}
+	}
+	return cfg, nil
+}
