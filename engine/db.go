@@ -190,12 +190,20 @@ func (db *DB) create() (err error) {
 	db.man = newManifest(db.opt.Clock(), db.opt.segmentBits)
 	db.prepare()
 	db.exp.loaded = true
-	if err := db.createFiles(); err != nil {
+	if err = db.createFiles(); err == nil {
+		err = writeManifest(db.fs, db.dir, &db.man)
+	}
+	if err == nil {
+		err = db.syncParent()
+	}
+	if err != nil {
 		return noSpace(err)
 	}
 	db.exists = true
 	return nil
 }
+
+// createFiles makes all files of a new database but its manifest.
 
 func (db *DB) createFiles() error {
 	first, err := db.log.segs.create(db.man.head, segmentInfo{}, reserve)
@@ -216,13 +224,7 @@ func (db *DB) createFiles() error {
 	if err := first.file.Datasync(); err != nil {
 		return err
 	}
-	if err := db.fs.SyncDir(db.dir); err != nil {
-		return err
-	}
-	if err := writeManifest(db.fs, db.dir, &db.man); err != nil {
-		return err
-	}
-	return db.syncParent()
+	return db.fs.SyncDir(db.dir)
 }
 
 // syncParent makes the database's entry in its parent durable. Then it is new no longer.
