@@ -27,7 +27,12 @@ func selectDatabase(_ *Session, args [][]byte) (wire.Reply, error) {
 
 // checkSelect knows one database, number 0.
 func checkSelect(args [][]byte) error {
-	n, err := parseInteger(args[1])
+	return parseDatabase(args[1])
+}
+
+// parseDatabase reads the number of a database, of which there is one.
+func parseDatabase(word []byte) error {
+	n, err := parseInteger(word)
 	if err == nil && n != 0 {
 		err = errDatabase
 	}

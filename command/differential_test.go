@@ -64,6 +64,10 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 	switch {
 	case bytes.Equal(wire.AppendRESP2(nil, &got), wire.AppendRESP2(nil, &want)):
 		return true
+	case name == "bitcount" || name == "bitpos":
+		// Redis 7.0 looks for the key before it looks at what follows, and at the end
+		// before the unit; Valkey 8 does not.
+		return got.IsError() && (want.Kind == wire.KindInteger && want.Int <= 0 || string(got.Str) == string(errSyntax) && string(want.Str) == string(errNotInteger))
 	case got.Kind != want.Kind || len(got.Elems) != len(want.Elems):
 		return false
 	}
@@ -82,6 +86,12 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 2000
 	case "keys":
 		return slices.Equal(sorted(got), sorted(want))
+	case "scan":
+		return len(got.Elems) == 2 && string(got.Elems[0].Str) == string(want.Elems[0].Str) && slices.Equal(sorted(got.Elems[1]), sorted(want.Elems[1]))
+	case "dump":
+		ours, err1 := appendRestored(nil, got.Str)
+		theirs, err2 := appendRestored(nil, want.Str)
+		return err1 == nil && err2 == nil && bytes.Equal(ours, theirs)
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"math"
+	"strings"
 
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
@@ -39,15 +40,28 @@ func count(keys [][]byte, does func(key []byte) (bool, error)) (wire.Reply, erro
 // TYPE key
 func typeOf(s *Session, args [][]byte) (wire.Reply, error) {
 	it, found, err := s.tx.Get(args[1])
-	switch {
-	case err != nil:
-		return wire.Reply{}, err
-	case !found:
-		return wire.Status("none"), nil
-	case it.Type == engine.TypeString:
-		return wire.Status("string"), nil
+	if err != nil || !found {
+		return wire.Status("none"), err
 	}
-	return wire.Status("unknown"), nil // written by a newer version
+	return wire.Status(typeName(it.Type)), nil
+}
+
+// typeName is what TYPE answers and SCAN TYPE compares.
+func typeName(t engine.Type) string {
+	if t == engine.TypeString {
+		return "string"
+	}
+	return "unknown" // written by a newer version
+}
+
+// parseType reads the name of a type, in any case, of those that Valkey has.
+func parseType(word []byte) (string, error) {
+	for _, name := range [...]string{"string", "list", "set", "zset", "hash", "stream"} {
+		if strings.EqualFold(name, string(word)) {
+			return name, nil
+		}
+	}
+	return "", unknownType(word)
 }
 
 // KEYS pattern
@@ -121,5 +135,49 @@ func (s *Session) move(it engine.Item, from, to []byte) error {
 		return err
 	}
 	_, err := s.tx.Delete(from)
+	return err
+}
+
+// COPY source destination [DB destination-db] [REPLACE]
+func copyKey(s *Session, args [][]byte) (wire.Reply, error) {
+	replace, err := parseCopy(args)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	it, found, err := s.tx.Get(args[1])
+	if err != nil || !found {
+		return wire.Integer(0), err
+	}
+	_, taken, err := s.tx.Get(args[2])
+	if err != nil || taken && !replace {
+		return wire.Integer(0), err
+	}
+	return wire.Integer(1), s.tx.Put(args[2], it)
+}
+
+// parseCopy reads the options of COPY.
+func parseCopy(args [][]byte) (replace bool, err error) {
+	for words := args[3:]; len(words) > 0; words = words[1:] {
+		switch {
+		case is(words[0], "REPLACE"):
+			replace = true
+		case is(words[0], "DB") && len(words) > 1:
+			if err := parseDatabase(words[1]); err != nil {
+				return false, err
+			}
+			words = words[1:]
+		default:
+			return false, errSyntax
+		}
+	}
+	if bytes.Equal(args[1], args[2]) {
+		return false, errSameObject
+	}
+	return replace, nil
+}
+
+// checkCopy is what Check makes of COPY.
+func checkCopy(args [][]byte) error {
+	_, err := parseCopy(args)
 	return err
 }

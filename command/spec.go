@@ -12,6 +12,7 @@ type Group string
 // The groups, in the order in which HELP lists them.
 const (
 	Strings      Group = "string"
+	Bitmaps      Group = "bitmap"
 	Keys         Group = "keys"
 	Transactions Group = "transactions"
 	Connection   Group = "connection"
@@ -19,7 +20,7 @@ const (
 )
 
 // Groups are all groups in the order in which HELP lists them.
-var Groups = [...]Group{Strings, Keys, Transactions, Connection, Server}
+var Groups = [...]Group{Strings, Bitmaps, Keys, Transactions, Connection, Server}
 
 // Flag is a set of properties of a command.
 type Flag uint32

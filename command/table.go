@@ -5,7 +5,7 @@ package command
 var tables [][]Spec
 
 func init() {
-	tables = [][]Spec{stringTable, keyTable, transactionTable, connectionTable, serverTable}
+	tables = [][]Spec{stringTable, bitmapTable, keyTable, transactionTable, connectionTable, serverTable}
 	for _, table := range tables {
 		for i := range table {
 			spec := &table[i]

@@ -2,6 +2,21 @@ package command
 
 var keyTable = []Spec{
 	{
+		Name: "COPY", Group: Keys,
+		Summary:    "Copies a value and its expiry to another key, which must be free without REPLACE",
+		Complexity: "O(N) in the length of the value", Since: "6.2.0",
+		Arity: -3, Flags: Write, Keys: KeyRange{1, 2, 1},
+		Args: []Arg{
+			{Name: "source", Type: Key},
+			{Name: "destination", Type: Key},
+			{Name: "destination-db", Type: Integer, Token: "DB", Optional: true},
+			{Name: "replace", Type: Token, Token: "REPLACE", Optional: true},
+		},
+		Example: `COPY config config:backup REPLACE`,
+		check:   checkCopy,
+		run:     copyKey,
+	},
+	{
 		Name: "DEL", Aliases: []string{"DELETE"}, Group: Keys,
 		Summary:    "Deletes keys and returns how many there were",
 		Complexity: "O(N) in the number of keys", Since: "1.0.0",
@@ -9,6 +24,15 @@ var keyTable = []Spec{
 		Args:    []Arg{{Name: "key", Type: Key, Multiple: true}},
 		Example: `DEL user:1 user:2`,
 		run:     del,
+	},
+	{
+		Name: "DUMP", Group: Keys,
+		Summary:    "Returns a value in a form that RESTORE reads, here and in Redis and Valkey",
+		Complexity: "O(N) in the length of the value", Since: "2.6.0",
+		Arity: 2, Flags: Read, Keys: KeyRange{1, 1, 1},
+		Args:    []Arg{{Name: "key", Type: Key}},
+		Example: `DUMP user:1`,
+		run:     dump,
 	},
 	{
 		Name: "EXISTS", Group: Keys,
@@ -165,6 +189,39 @@ var keyTable = []Spec{
 		Args:    []Arg{{Name: "key", Type: Key}, {Name: "newkey", Type: Key}},
 		Example: `RENAMENX user:1 user:one`,
 		run:     renameNX,
+	},
+	{
+		Name: "RESTORE", Group: Keys,
+		Summary:    "Makes a key of what DUMP returned, with a time to live in milliseconds or 0 for none",
+		Complexity: "O(N) in the length of the value", Since: "2.6.0",
+		Arity: -4, Flags: Write, Keys: KeyRange{1, 1, 1},
+		Args: []Arg{
+			{Name: "key", Type: Key},
+			{Name: "ttl", Type: Integer},
+			{Name: "serialized-value"},
+			{Name: "replace", Type: Token, Token: "REPLACE", Optional: true, Since: "3.0.0"},
+			{Name: "absttl", Type: Token, Token: "ABSTTL", Optional: true, Since: "5.0.0"},
+			{Name: "seconds", Type: Integer, Token: "IDLETIME", Optional: true, Since: "5.0.0"},
+			{Name: "frequency", Type: Integer, Token: "FREQ", Optional: true, Since: "5.0.0"},
+		},
+		Example: `RESTORE user:1 0 "\x00\xc0\x07\n\x00t\xcdH\xa2\x83\xab\xce\x92" REPLACE`,
+		check:   checkRestore,
+		run:     restore,
+	},
+	{
+		Name: "SCAN", Group: Keys,
+		Summary:    "Returns some keys and the cursor to go on from: 0 begins, and a cursor of 0 ends",
+		Complexity: "O(N) in the number of keys returned or left out, a few hundred more than COUNT at most", Since: "2.8.0",
+		Arity: -2, Flags: Read,
+		Args: []Arg{
+			{Name: "cursor", Type: Integer},
+			{Name: "pattern", Type: Pattern, Token: "MATCH", Optional: true},
+			{Name: "count", Type: Integer, Token: "COUNT", Optional: true},
+			{Name: "type", Token: "TYPE", Optional: true, Since: "6.0.0"},
+		},
+		Example: `SCAN 0 MATCH user:* COUNT 1000`,
+		check:   checkScan,
+		run:     scan,
 	},
 	{
 		Name: "TOUCH", Group: Keys,

@@ -132,6 +132,23 @@ var stringTable = []Spec{
 		run:     incrByFloat,
 	},
 	{
+		Name: "LCS", Group: Strings,
+		Summary:    "Returns the longest common subsequence of two values, its length or where its parts are",
+		Complexity: "O(N*M) in the lengths of the values", Since: "7.0.0",
+		Arity: -3, Flags: Read, Keys: KeyRange{1, 2, 1},
+		Args: []Arg{
+			{Name: "key1", Type: Key},
+			{Name: "key2", Type: Key},
+			{Name: "len", Type: Token, Token: "LEN", Optional: true},
+			{Name: "idx", Type: Token, Token: "IDX", Optional: true},
+			{Name: "min-match-len", Type: Integer, Token: "MINMATCHLEN", Optional: true},
+			{Name: "withmatchlen", Type: Token, Token: "WITHMATCHLEN", Optional: true},
+		},
+		Example: `LCS version:old version:new IDX`,
+		check:   checkLCS,
+		run:     lcs,
+	},
+	{
 		Name: "MGET", Group: Strings,
 		Summary:    "Returns the values of several keys",
 		Complexity: "O(N) in the number of keys", Since: "1.0.0",

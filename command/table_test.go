@@ -99,16 +99,22 @@ func width(a *Arg) int {
 	return n
 }
 
-// keyRange is what Spec.Keys should be for these arguments, whose keys come first.
+// keyRange is what Spec.Keys should be for these arguments, whose keys are side by side.
 func keyRange(args []Arg) KeyRange {
-	last := 0
+	first, last := 0, 0
 	for i := range args {
 		a := &args[i]
 		if a.Type == Block && a.Args[0].Type == Key {
-			return KeyRange{1, -1, len(a.Args)}
+			return KeyRange{i + 1, -1, len(a.Args)}
 		}
 		if a.Type != Key {
+			if first == 0 && !a.Optional {
+				continue
+			}
 			break
+		}
+		if first == 0 {
+			first = i + 1
 		}
 		if last = i + 1; a.Multiple {
 			last = -1
@@ -117,7 +123,7 @@ func keyRange(args []Arg) KeyRange {
 	if last == 0 {
 		return KeyRange{}
 	}
-	return KeyRange{1, last, 1}
+	return KeyRange{first, last, 1}
 }
 
 // parse reads one command in the text grammar.
