@@ -30,6 +30,7 @@ func (r *run) atomic() error {
 		r.note(StatusStopped)
 		return nil
 	}
+	r.db.Atomic(r.writes)
 	r.counts, r.ended, r.passed, r.current = counts{}, false, 0, nil
 	return r.plain()
 }

@@ -53,7 +53,7 @@ func (r *run) sayStopped(status int, waiting string) {
 
 // checkMulti complains about commands that were queued and will never run.
 func (r *run) checkMulti() {
-	if r.session == nil || !r.session.InMulti() {
+	if !r.db.InMulti() {
 		return
 	}
 	r.note(StatusError)
@@ -65,23 +65,22 @@ func (r *run) settle() {
 	if r.Atomic && r.status != StatusUsage {
 		r.settleAtomic()
 	}
-	if r.db != nil {
-		r.complain(r.letGo())
+	if err := r.db.Close(); err != nil && !r.broken {
+		r.complain(r.lost(err))
 	}
 }
 
 // settleAtomic commits an atomic run, or undoes it if anything went wrong.
 func (r *run) settleAtomic() {
 	switch {
-	case r.status == StatusOK && r.db == nil: // there was nothing to run
 	case r.status == StatusOK:
-		if err := r.session.Commit(); err != nil {
+		if err := r.db.Commit(); err != nil {
 			r.complain(r.lost(err))
 		}
-	case r.db == nil:
+	case !r.db.Held():
 		r.say("nothing was run")
 	default:
-		r.session.Rollback()
+		r.db.Rollback()
 		r.note(StatusStopped)
 		r.say("rolled back: nothing was changed")
 	}

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nubdb/nubdb/command"
-	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -37,15 +36,10 @@ type run struct {
 	current  *source
 	passed   int64 // bytes of the sources before current
 
-	db       *engine.DB // nil while nobody needs it
-	session  *command.Session
-	exists   bool      // db is on disk; asking it would wait for the group under way
-	grouped  bool      // between session.Begin and End
-	ended    bool      // QUIT, or an error that ends the run
-	broken   bool      // a write or sync has failed: nothing more is acknowledged
-	began    time.Time // the run
-	lastSync time.Time
-	lastUse  time.Time // of the database
+	db     *command.Database
+	ended  bool      // QUIT, or an error that ends the run
+	broken bool      // a write or sync has failed: nothing more is acknowledged
+	began  time.Time // the run
 
 	status    int
 	counts    counts
@@ -72,6 +66,7 @@ func newRun(cfg Config) (*run, error) {
 	same, terminal := sameOutput(cfg.Stdout, cfg.Stderr)
 	r.route = route(cfg.Errors, cfg.Format, cfg.Quiet, same, terminal)
 	r.Engine.Log = func(line string) { r.say("%s", line) }
+	r.openDatabase()
 	return r, r.openInputs()
 }
 
@@ -163,31 +158,45 @@ func (r *run) group(src *source) error {
 		if full || !src.Ready() || r.stop.stopped() != 0 {
 			break
 		}
-		if ahead--; ahead <= 0 && r.session != nil {
+		if ahead--; ahead <= 0 {
 			ahead = src.Ahead()
-			r.session.Prefetch(ahead, src.Peek)
+			r.db.Prefetch(ahead, src.Peek)
 		}
 	}
 	if len(r.out.buf) >= groupOutput {
 		return r.acknowledge()
 	}
-	return r.endGroup()
+	if err := r.db.End(); err != nil {
+		return r.lost(err)
+	}
+	return nil
 }
 
-// execute runs one command and renders its reply.
+// execute runs one command. What runs outside of transactions may take its time, so the
+// replies before it are not kept waiting.
 func (r *run) execute(src *source, cmd *wire.Command) error {
-	if err := r.prepare(cmd); err != nil {
-		return err
+	spec := command.Find(cmd.Args)
+	if spec != nil && spec.Has(command.OutsideTx) {
+		if err := r.acknowledge(); err != nil {
+			return err
+		}
 	}
-	r.at = place{file: src.name, line: cmd.Line}
-	reply := r.session.Do(cmd.Args)
-	if r.session.Quit() {
-		r.ended = true
-		return nil
+	if err := r.db.Do(spec, cmd); err != nil {
+		return r.unusable(err)
+	}
+	r.ended = r.ended || r.db.Quit()
+	return nil
+}
+
+// replied renders the reply of a command of the current source, and counts it.
+func (r *run) replied(cmd *wire.Command, reply *wire.Reply) {
+	r.at = place{file: r.current.name, line: cmd.Line}
+	if r.db.Quit() {
+		return
 	}
 	r.counts.commands++
 	r.last.Kind, r.last.Int = reply.Kind, reply.Int
-	r.render(cmd, &reply)
+	r.render(cmd, reply)
 	switch reply.Kind {
 	case wire.KindError:
 		r.failed(r.at, reply.Str, cmd.Args)
@@ -201,31 +210,6 @@ func (r *run) execute(src *source, cmd *wire.Command) error {
 			}
 		}
 	}
-	return nil
-}
-
-// prepare opens the database and the group for a command. What runs outside of
-// transactions may take its time, so the replies before it are not kept waiting.
-func (r *run) prepare(cmd *wire.Command) error {
-	if r.db == nil {
-		if err := r.open(); err != nil {
-			return err
-		}
-	}
-	switch spec := command.Find(cmd.Args); {
-	case spec == nil:
-	case spec.Has(command.OutsideTx):
-		return r.acknowledge()
-	case spec.Has(command.Write) && !r.Atomic:
-		if err := r.create(); err != nil {
-			return err
-		}
-	}
-	if !r.grouped && !r.Atomic {
-		r.session.Begin()
-		r.grouped = true
-	}
-	return nil
 }
 
 // syntaxError shows a place of the input that is not a command; any other error
@@ -270,25 +254,10 @@ func (r *run) failed(p place, message []byte, args [][]byte) {
 	o.buf = appendDiagnostic(o.buf, p, message, args)
 }
 
-// endGroup commits the group. If that fails its replies are void.
-func (r *run) endGroup() error {
-	if !r.grouped {
-		return nil
-	}
-	r.grouped = false
-	if err := r.session.End(); err != nil {
-		return r.lost(err)
-	}
-	return nil
-}
-
 // acknowledge makes the effects of the commands as safe as the policy wants,
 // then writes their replies.
 func (r *run) acknowledge() error {
-	if err := r.endGroup(); err != nil {
-		return err
-	}
-	if err := r.harden(); err != nil {
+	if err := r.db.Acknowledge(); err != nil {
 		return r.lost(err)
 	}
 	err := r.out.flush()

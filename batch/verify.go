@@ -1,6 +1,9 @@
 package batch
 
-import "github.com/nubdb/nubdb/wire"
+import (
+	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
+)
 
 // Verify checks every checksum and index entry of the database, reports each
 // fault on stderr, and returns the exit status. It changes nothing.
@@ -15,12 +18,16 @@ func Verify(cfg Config) int {
 }
 
 func (r *run) verify() error {
-	if err := r.open(); err != nil {
+	var db *engine.DB
+	err := errStopped
+	r.stop.abandonable("the database", func() { db, err = engine.Open(r.DB, r.Engine) })
+	if err != nil {
 		return err
 	}
+	defer db.Close()
 	faults, err := 0, errStopped
 	r.stop.abandonable("the end of the verification", func() {
-		faults, err = r.db.Verify(func(fault string) { r.say("%s", fault) })
+		faults, err = db.Verify(func(fault string) { r.say("%s", fault) })
 	})
 	switch {
 	case err != nil:

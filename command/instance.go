@@ -64,6 +64,10 @@ func NewInstance(db *engine.DB, o Settings) *Instance {
 	}
 }
 
+// attach makes db the database of the instance and of a session: nil while a Database has
+// let go of it, when only commands that need none are run.
+func (in *Instance) attach(db *engine.DB, s *Session) { in.db, s.db = db, db }
+
 // Close ends what the instance has started. Its sessions must not run commands
 // any more.
 func (in *Instance) Close() {}

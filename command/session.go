@@ -181,28 +181,34 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 	if len(args) == 0 {
 		return wire.None
 	}
-	s.recycle()
 	var r wire.Reply
-	err := s.dispatch(args, &r)
+	s.run(Find(args), args, &r)
+	return r
+}
+
+// run is Do for a command of which spec is what Find says. The reply goes to *r: returned
+// by value it would be copied at each step of the way.
+func (s *Session) run(spec *Spec, args [][]byte, r *wire.Reply) {
+	s.recycle()
+	*r = wire.Reply{}
+	err := s.dispatch(spec, args, r)
 	if s.tx != nil && !s.group && !s.atomic {
 		// The reply may point into the database, which the transaction holds.
-		r = s.kept.reply(r)
+		*r = s.kept.reply(*r)
 		if e := s.release(); err == nil {
 			err = e
 		}
 	}
 	if err != nil {
-		return errorReply(err)
+		*r = errorReply(err)
 	}
-	return r
 }
 
-// dispatch finds the command and runs it, or queues it between MULTI and EXEC. The
-// reply goes to *r: returned by value it would be copied at each step of the way.
-func (s *Session) dispatch(args [][]byte, r *wire.Reply) error {
-	spec, err := find(args)
-	if err != nil {
+// dispatch runs a command, or queues it between MULTI and EXEC.
+func (s *Session) dispatch(spec *Spec, args [][]byte, r *wire.Reply) error {
+	if spec == nil {
 		s.multi.fail()
+		_, err := find(args)
 		return err
 	}
 	if err := s.admit(spec, args); err != nil {

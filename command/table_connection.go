@@ -36,6 +36,7 @@ var connectionTable = []Spec{
 		Complexity: "O(1)", Since: "1.0.0",
 		Arity: -1, Flags: Immediate,
 		Example: `QUIT`,
+		Travel:  Local,
 		run:     quit,
 	},
 }

@@ -2,137 +2,105 @@ package repl
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nubdb/nubdb/command"
-	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
-// syncEvery is the longest time that an acknowledged write is not on stable
-// storage with command.SyncEnd.
-const syncEvery = time.Second
-
-// database is the shell's hold on the database. All that the shell does with the
-// engine is here, so that between two commands it can be let go of: do opens it
-// again.
+// database is the shell's hold on the database. While the shell waits for keys a timer does
+// what is due: it syncs, and lets go of the database, which the next command takes back.
 type database struct {
-	path   string
-	engine engine.Options
-	report func(fault string) // receives what VERIFY finds
-	policy command.SyncPolicy
+	mu   sync.Mutex // guards hold (but for interrupt) and timer
+	hold *command.Database
+	rest *time.Timer
+}
 
-	mu      sync.Mutex // guards session against interrupt, which comes from another goroutine
-	db      *engine.DB // nil while nobody needs it
-	session *command.Session
-	due     atomic.Bool // with command.SyncEnd: a sync will come by itself
-	failed  error       // the first failure to make a write durable
+func newDatabase(cfg Config) *database {
+	d := &database{hold: command.NewDatabase(command.DatabaseOptions{
+		Path: cfg.DB, Engine: cfg.Engine, Sync: cfg.Sync, Report: say,
+	})}
+	d.rest = time.AfterFunc(time.Hour, d.idle)
+	d.rest.Stop()
+	return d
 }
 
 // open opens the database, which may wait for another process.
 func (d *database) open() error {
-	if d.db != nil {
-		return nil
-	}
-	db, err := engine.Open(d.path, d.engine)
-	if err != nil {
-		return err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.db = db
-	instance := command.NewInstance(db, command.Settings{Path: d.path, MaxSize: d.engine.MaxSize, Sync: func() command.SyncPolicy { return d.policy }})
-	d.session = instance.NewSession(command.Options{ReadOnly: d.engine.ReadOnly, Local: true, Report: d.report})
-	return nil
-}
-
-// letGo makes durable what the policy wants to be, and closes the database. It
-// returns the first failure to make anything durable since the beginning. Not in
-// MULTI or WATCH, which it would end.
-func (d *database) letGo() error {
-	if d.db == nil {
-		return d.failed
-	}
-	if d.policy == command.SyncNo {
-		d.note(d.db.Flush())
-	} else {
-		d.note(d.db.Sync())
-	}
-	d.note(d.db.Close())
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.db, d.session = nil, nil
-	return d.failed
-}
-
-func (d *database) note(err error) {
-	if d.failed == nil {
-		d.failed = err
-	}
+	defer d.restLater()
+	return d.hold.Open()
 }
 
 // do runs a command. With command.SyncAlways it is durable when its reply is returned,
 // which is valid until the next call.
 func (d *database) do(args [][]byte) wire.Reply {
-	if err := d.open(); err != nil {
-		return wire.Error("ERR " + err.Error())
-	}
-	reply := d.session.Do(args)
-	switch d.policy {
-	case command.SyncAlways:
-		// A failure is final to the engine: letGo will hear of it again.
-		if err := d.db.Sync(); err != nil && !reply.IsError() {
-			return wire.Error("ERR not on stable storage: " + err.Error())
-		}
-	case command.SyncEnd:
-		d.syncSoon()
-	}
-	return reply
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.restLater()
+	return d.hold.Run(args)
 }
 
-// syncSoon makes what was written durable after a while. That it fails is told by
-// every later sync, too.
-func (d *database) syncSoon() {
-	if db := d.db; d.due.CompareAndSwap(false, true) {
-		time.AfterFunc(syncEvery, func() {
-			d.due.Store(false)
-			db.Sync()
-		})
+// idle is what the timer does. A failure is not forgotten: close returns it.
+func (d *database) idle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hold.Idle(time.Now())
+	d.restLater()
+}
+
+// restLater sets the timer to when something is due. It needs mu.
+func (d *database) restLater() {
+	if due := d.hold.Due(time.Now()); due >= 0 {
+		d.rest.Reset(due)
 	}
+}
+
+// suspend lets go of the database whatever state the session is in.
+func (d *database) suspend() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hold.Suspend()
+}
+
+// close lets go of the database for good, as durable as the policy wants it to be. It returns
+// the first failure to make anything durable since the beginning.
+func (d *database) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rest.Stop()
+	return d.hold.Close()
 }
 
 // interrupt ends the command under way. It may be called from any goroutine.
-func (d *database) interrupt() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.session != nil {
-		d.session.Interrupt()
-	}
-}
+func (d *database) interrupt() { d.hold.Interrupt() }
 
 // clearInterrupt forgets an interrupt that came too late to end anything.
-func (d *database) clearInterrupt() {
-	if d.session != nil {
-		d.session.ClearInterrupt()
-	}
-}
+func (d *database) clearInterrupt() { d.hold.ClearInterrupt() }
 
 // size is the number of live keys.
 func (d *database) size() (int64, error) {
-	if err := d.open(); err != nil {
-		return 0, err
-	}
-	tx, err := d.db.Begin(false)
-	if err != nil {
-		return 0, err
-	}
-	defer tx.Rollback()
-	return tx.Len()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.restLater()
+	return d.hold.Size()
 }
 
-func (d *database) exists() bool { return d.db != nil && d.db.Exists() }
+func (d *database) exists() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hold.Exists()
+}
 
-func (d *database) inMulti() bool { return d.session != nil && d.session.InMulti() }
+func (d *database) inMulti() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hold.InMulti()
+}
 
-func (d *database) quit() bool { return d.session != nil && d.session.Quit() }
+func (d *database) quit() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hold.Quit()
+}

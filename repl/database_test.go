@@ -13,6 +13,11 @@ import (
 	"github.com/nubdb/nubdb/wire"
 )
 
+// on is the shell's hold on the database of a file system.
+func on(fs vfs.FS, policy command.SyncPolicy) *database {
+	return newDatabase(Config{DB: "/db", Engine: engine.Options{FS: fs, Inline: true}, Sync: policy})
+}
+
 // run runs a command given as words.
 func run(d *database, words ...string) wire.Reply {
 	args := make([][]byte, len(words))
@@ -22,87 +27,76 @@ func run(d *database, words ...string) wire.Reply {
 	return d.do(args)
 }
 
-// A power cut right behind a reply takes nothing of what command.SyncAlways has acknowledged.
-func TestAlwaysIsDurableBeforeTheReply(t *testing.T) {
-	disk := vfs.NewCrash(1, vfs.CrashOptions{})
-	d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: command.SyncAlways}
-	for _, value := range []string{"1", "2", "3"} {
-		if r := run(d, "SET", "k", value); r.IsError() {
-			t.Fatalf("SET: %s", r.Str)
-		}
-		after := &database{path: "/db", engine: engine.Options{FS: disk.PowerLost(0), Inline: true}}
-		if r := run(after, "GET", "k"); string(r.Str) != value {
-			t.Errorf("after SET k %s and a power cut k is %q", value, r.Str)
-		}
-	}
-}
-
-// With command.SyncEnd a power cut takes what is younger than a second.
-func TestEndIsDurableWithinASecond(t *testing.T) {
+// A shell that is idle for 100 ms lets go of the database, and takes it back with the next
+// command. Not in MULTI, which says that there is more to come.
+func TestIdleShellLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		disk := vfs.NewCrash(1, vfs.CrashOptions{})
-		d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: command.SyncEnd}
-		durable := func() string {
-			after := &database{path: "/db", engine: engine.Options{FS: disk.PowerLost(0), Inline: true}}
-			reply := run(after, "GET", "k")
-			return string(reply.Str)
-		}
-		for _, value := range []string{"1", "2"} {
-			run(d, "SET", "k", value)
-			time.Sleep(syncEvery - time.Nanosecond)
+		fs := vfs.NewMem()
+		d := on(fs, command.SyncAlways)
+		busy := func() bool {
 			synctest.Wait()
-			if got := durable(); got == value {
-				t.Errorf("SET k %s was durable at once: command.SyncEnd saves nothing", value)
+			db, err := engine.Open("/db", engine.Options{FS: fs, Inline: true})
+			if err == nil {
+				db.Close()
 			}
-			time.Sleep(time.Nanosecond)
-			synctest.Wait()
-			if got := durable(); got != value {
-				t.Errorf("a second after SET k %s and a power cut k is %q", value, got)
+			return errors.Is(err, engine.ErrBusy)
+		}
+		run(d, "SET", "k", "1")
+		for range 2 {
+			time.Sleep(99 * time.Millisecond)
+			if !busy() {
+				t.Error("let go at once")
+			}
+			time.Sleep(2 * time.Millisecond)
+			if busy() {
+				t.Error("still held after 100 ms")
+			}
+			if r := run(d, "GET", "k"); string(r.Str) != "1" {
+				t.Errorf("k is %q, want 1", r.Str)
 			}
 		}
-		run(d, "SET", "k", "3")
-		if err := d.letGo(); err != nil {
-			t.Fatal(err)
+		run(d, "MULTI")
+		time.Sleep(time.Hour)
+		if !busy() {
+			t.Error("let go in MULTI")
 		}
-		if got := durable(); got != "3" {
-			t.Errorf("after the end and a power cut k is %q, want 3", got)
+		d.suspend()
+		if busy() {
+			t.Error("held while the process is stopped")
+		}
+		if run(d, "INCR", "k"); !d.inMulti() {
+			t.Error("MULTI was forgotten")
+		}
+		if r := run(d, "EXEC"); len(r.Elems) != 1 || r.Elems[0].Int != 2 {
+			t.Errorf("EXEC answers %+v", r)
+		}
+		if err := d.close(); err != nil {
+			t.Error(err)
 		}
 	})
 }
 
-// A write that cannot be made durable is not acknowledged, and nobody forgets it.
-func TestFailureIsToldAndKept(t *testing.T) {
-	for _, policy := range []command.SyncPolicy{command.SyncAlways, command.SyncEnd, command.SyncNo} {
-		disk := vfs.NewFault(vfs.NewMem())
-		d := &database{path: "/db", engine: engine.Options{FS: disk, Inline: true}, policy: policy}
-		if r := run(d, "SET", "k", "1"); r.IsError() {
-			t.Fatalf("SET: %s", r.Str)
-		}
-		disk.SetRules(vfs.Rule{Ops: vfs.OpWrite | vfs.OpDatasync, Err: syscall.EIO, Forever: true})
-		r := run(d, "SET", "k", "2")
-		if policy == command.SyncAlways && !r.IsError() {
-			t.Errorf("policy %d: a SET that is not durable answers %q", policy, r.Str)
-		}
-		if err := d.letGo(); !errors.Is(err, engine.ErrFailed) {
-			t.Errorf("policy %d: the end says %v, want %v", policy, err, engine.ErrFailed)
-		}
+// While the process was stopped a watched key may have changed.
+func TestSuspendEndsWatch(t *testing.T) {
+	d := on(vfs.NewMem(), command.SyncAlways)
+	for _, words := range [][]string{{"WATCH", "k"}, {"MULTI"}, {"SET", "k", "1"}} {
+		run(d, words...)
 	}
+	d.suspend()
+	if r := run(d, "EXEC"); r.Kind != wire.KindNilArray {
+		t.Errorf("EXEC answers %+v, want nil", r)
+	}
+	d.close()
 }
 
-// A database that was let go of is opened again by the next command.
-func TestLetGo(t *testing.T) {
-	d := &database{path: "/db", engine: engine.Options{FS: vfs.NewMem(), Inline: true}}
+// What could not be made durable is told at the end.
+func TestFailureIsToldAtTheEnd(t *testing.T) {
+	disk := vfs.NewFault(vfs.NewMem())
+	d := on(disk, command.SyncEnd)
 	run(d, "SET", "k", "1")
-	for range 2 {
-		if err := d.letGo(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d.interrupt() // ends nothing
-	if r := run(d, "GET", "k"); string(r.Str) != "1" {
-		t.Errorf("k is %q, want 1", r.Str)
-	}
-	if n, err := d.size(); n != 1 || err != nil {
-		t.Errorf("size %d, %v; want 1", n, err)
+	disk.SetRules(vfs.Rule{Ops: vfs.OpWrite | vfs.OpDatasync, Err: syscall.EIO, Forever: true})
+	run(d, "SET", "k", "2")
+	if err := d.close(); !errors.Is(err, engine.ErrFailed) {
+		t.Errorf("the end says %v, want %v", err, engine.ErrFailed)
 	}
 }

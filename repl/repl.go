@@ -60,7 +60,7 @@ func Run(cfg Config) int {
 		defer timer.Stop()
 	}
 	err := s.run()
-	if e := s.db.letGo(); err == nil {
+	if e := s.db.close(); err == nil {
 		err = e
 	}
 	switch {
@@ -77,7 +77,7 @@ func Run(cfg Config) int {
 // shell is a running shell.
 type shell struct {
 	cfg     Config
-	db      database
+	db      *database
 	prompts prompts
 	term    *terminal
 	keys    *keyboard
@@ -109,7 +109,7 @@ func newShell(cfg Config) *shell {
 	cfg.Engine.Log = say
 	return &shell{
 		cfg:     cfg,
-		db:      database{path: cfg.DB, engine: cfg.Engine, policy: cfg.Sync, report: say},
+		db:      newDatabase(cfg),
 		prompts: newPrompts(cfg.DB),
 		history: openHistory(historyPath()),
 		signals: make(chan os.Signal, 4),

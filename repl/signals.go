@@ -77,6 +77,7 @@ func (s *shell) stop(status int) {
 // does while a command runs, and returns when the shell goes on.
 func (s *shell) suspend() {
 	s.lines.leave()
+	s.db.suspend() // a process that is stopped must keep nobody waiting
 	s.term.restore()
 	syscall.Kill(0, syscall.SIGTSTP)
 	time.Sleep(stopTime)
