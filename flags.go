@@ -59,7 +59,7 @@ func parse(args []string) (*options, error) {
 }
 
 // mode tells whether a flag asks for something else than running commands.
-func (o *options) mode() bool { return o.verify || o.server.on }
+func (o *options) mode() bool { return o.verify || o.server.on() }
 
 func (o *options) define() *pflag.FlagSet {
 	f := pflag.NewFlagSet("nubdb", pflag.ContinueOnError)
@@ -167,10 +167,10 @@ func (o *options) contradictions() error {
 		return errors.New("a command, -c or -f, and a mode exclude each other")
 	case o.lastArg && (len(o.words) == 0 || o.mode()):
 		return errors.New("-x needs a command")
-	case o.server.on && o.verify:
-		return errors.New("--server and --verify exclude each other")
-	case !o.server.on && o.server.only(o.flags) != "":
-		return fmt.Errorf("--%s needs --server", o.server.only(o.flags))
+	case o.server.on() && o.verify:
+		return errors.New("--verify and a server exclude each other")
+	case !o.server.on() && o.server.only(o.flags) != "":
+		return fmt.Errorf("--%s needs --server or --fifo", o.server.only(o.flags))
 	case o.verify && len(o.words) > 0:
 		return fmt.Errorf("--verify takes no operand: %s (the database is given with -d)", strings.Join(o.words, " "))
 	}

@@ -33,7 +33,7 @@ func run(args []string) int {
 	}
 	o.Engine.Owner = owner()
 	switch {
-	case o.server.on:
+	case o.server.on():
 		return o.serve()
 	case o.verify:
 		return batch.Verify(o.Config)

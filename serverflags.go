@@ -19,9 +19,10 @@ import (
 // defaultPort is the port of --server, that of Redis.
 const defaultPort = 6379
 
-// serverFlags are the flags that only --server looks at.
+// serverFlags are the flags that only servers look at.
 type serverFlags struct {
-	on           bool
+	tcp          bool // --server
+	fifo         bool // --fifo
 	config       server.Config
 	passwordFile string
 }
@@ -30,7 +31,8 @@ var logFormats = []word[bool]{{"text", false}, {"json", true}}
 
 // define adds the flags.
 func (s *serverFlags) define(f *pflag.FlagSet) {
-	f.BoolVar(&s.on, "server", false, "serve clients of Redis and of lines of text: --server [PORT] (default 6379)")
+	f.BoolVar(&s.tcp, "server", false, "serve clients of Redis and of lines of text: --server [PORT] (default 6379)")
+	f.BoolVar(&s.fifo, "fifo", false, "serve commands in one named pipe, replies in another: --fifo IN OUT")
 	c := &s.config
 	f.StringArrayVar(&c.Bind, "bind", nil, "listen on `ADDR` (repeatable; default 127.0.0.1 and ::1)")
 	f.StringVar(&c.UnixSocket, "unixsocket", "", "listen on a unix socket at `PATH` as well")
@@ -48,12 +50,15 @@ func (s *serverFlags) define(f *pflag.FlagSet) {
 	f.Var(choice(&c.LogJSON, logFormats), "log-format", "format of the log on stderr (default text)")
 }
 
-// only is a flag that means nothing without --server, "" if none was given.
+// on tells whether this is to be a server.
+func (s *serverFlags) on() bool { return s.tcp || s.fifo }
+
+// only is a flag that means nothing to others than servers, "" if none was given.
 func (s *serverFlags) only(flags *pflag.FlagSet) (given string) {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	new(serverFlags).define(own)
 	flags.Visit(func(f *pflag.Flag) {
-		if own.Lookup(f.Name) != nil && f.Name != "server" {
+		if own.Lookup(f.Name) != nil && f.Name != "server" && f.Name != "fifo" {
 			given = f.Name
 		}
 	})
@@ -83,13 +88,8 @@ func (o *options) serve() int {
 func (o *options) serverConfig() (server.Config, error) {
 	cfg := o.server.config
 	cfg.Version, cfg.DB, cfg.Engine, cfg.Sync, cfg.Stderr = release, o.DB, o.Engine, o.Sync, o.Stderr
-	cfg.TCP, cfg.Port = true, defaultPort
-	if len(o.words) > 0 {
-		port, err := strconv.ParseUint(o.words[0], 10, 16)
-		if err != nil || len(o.words) > 1 {
-			return cfg, fmt.Errorf("%w: --server takes a port, not %s", server.ErrUsage, strings.Join(o.words, " "))
-		}
-		cfg.Port = int(port)
+	if err := o.operands(&cfg); err != nil {
+		return cfg, err
 	}
 	cfg.Password = os.Getenv("NUBDB_REQUIREPASS")
 	if path := o.server.passwordFile; path != "" {
@@ -103,4 +103,34 @@ func (o *options) serverConfig() (server.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// operands takes the words of the command line: --server [PORT], --fifo IN OUT, or both, in
+// any order.
+func (o *options) operands(cfg *server.Config) error {
+	words := o.words
+	cfg.TCP, cfg.Port = o.server.tcp, defaultPort
+	if o.server.fifo {
+		if cfg.TCP && len(words) == 3 && isNumber(words[0]) {
+			words = []string{words[1], words[2], words[0]}
+		}
+		if len(words) < 2 || len(words) > 2 && !cfg.TCP {
+			return fmt.Errorf("%w: --fifo takes two pipes, IN and OUT, not %q", server.ErrUsage, words)
+		}
+		cfg.In, cfg.Out, words = words[0], words[1], words[2:]
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	port, err := strconv.ParseUint(words[0], 10, 16)
+	if err != nil || len(words) > 1 {
+		return fmt.Errorf("%w: --server takes a port, not %s", server.ErrUsage, strings.Join(words, " "))
+	}
+	cfg.Port = int(port)
+	return nil
+}
+
+func isNumber(word string) bool {
+	_, err := strconv.ParseUint(word, 10, 64)
+	return err == nil
 }

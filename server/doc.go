@@ -1,5 +1,6 @@
 // Package server serves a database to clients over sockets: TCP, TLS, unix sockets, and
-// the socket in the database's directory over which other processes of NubDB work.
+// the socket in the database's directory over which other processes of NubDB work; and
+// through a pair of named pipes (fifo.go).
 //
 // Guarantees:
 //

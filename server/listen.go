@@ -60,6 +60,9 @@ func (s *Server) listen() (err error) {
 	if err := s.listenLocal(); err != nil {
 		return err
 	}
+	if err := s.startFIFO(); err != nil {
+		return err
+	}
 	if passed, err := s.inherit(); err != nil || passed {
 		return err
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Port       int      // 0 takes a free one
 	Bind       []string // addresses; 127.0.0.1 and, where present, ::1 if there are none
 	UnixSocket string   // path of one more listener
+	In, Out    string   // named pipes for commands and replies, made if they are missing; "" for none
 	Password   string   // empty: none
 	TLS        TLS
 
@@ -61,6 +62,7 @@ type Server struct {
 	most      int    // connections that the limit of open files allows
 	localPath string // of the socket in the database's directory
 	syncer    syncer
+	stopFIFO  func()         // ends the goroutine of the named pipes and waits for it; nil if there are none
 	beside    sync.WaitGroup // commands that run beside the loop
 	failure   atomic.Pointer[error]
 	stopping  atomic.Bool
@@ -201,6 +203,9 @@ func (s *Server) harden(always bool) error {
 // close ends what the server has started and makes everything durable.
 func (s *Server) close() error {
 	notify("STOPPING=1")
+	if s.stopFIFO != nil {
+		s.stopFIFO()
+	}
 	s.syncer.stop()
 	s.waitBeside(drainTime / 2)
 	s.instance.Close()

@@ -64,6 +64,9 @@ func notify(state string) {
 
 // announce says that clients can connect.
 func (s *Server) announce() {
+	if s.stopFIFO != nil {
+		s.log.Info("ready for commands in a named pipe", "in", s.cfg.In, "out", s.cfg.Out, "pid", os.Getpid())
+	}
 	s.log.Info("ready to accept connections", "address", s.loop.addresses(), "db", s.cfg.DB, "pid", os.Getpid())
 	notify("READY=1")
 }
