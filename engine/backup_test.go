@@ -22,6 +22,7 @@ func played(t testing.TB, seed uint64) (*vfs.Crash, map[string]Item) {
 	fs := vfs.NewCrash(seed, vfs.CrashOptions{})
 	newTestDatabase(t, fs, testDir)
 	s := newScript(seed, 90)
+	s.steps = append(s.steps, step{kind: stepSync})
 	s.play(t, fs, new(progress))
 	return fs, s.states[len(s.states)-1]
 }

@@ -8,7 +8,7 @@ import "encoding/binary"
 //
 //	 0       4     8      16         24      32       40        48
 //	+-------+-----+------+----------+-------+--------+---------+------+
-//	| chain | 0   | keys | expiring | bytes | synced | summary | time |
+//	| chain |files| keys | expiring | bytes | synced | summary | time |
 //	| u32   | u32 | u64  | u64      | u64   | u64    | u64     | u64  |
 //	+-------+-----+------+----------+-------+--------+---------+------+
 //
@@ -26,6 +26,7 @@ type counters struct {
 	expiring int64  // those of them that have an expiry
 	bytes    int64  // log bytes of their records, and value files
 	summary  uint64 // address of the newest expiry summary, 0 if there is none
+	files    uint32 // pages of value files, see filePages
 }
 
 // commit is the content of a commit record.
@@ -39,6 +40,7 @@ type commit struct {
 func (c *commit) encode(b *[commitValue]byte) {
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], c.chain)
+	le.PutUint32(b[4:], c.files)
 	le.PutUint64(b[8:], uint64(c.keys))
 	le.PutUint64(b[16:], uint64(c.expiring))
 	le.PutUint64(b[24:], uint64(c.bytes))
@@ -54,6 +56,7 @@ func decodeCommit(b []byte) (c commit, err error) {
 	}
 	le := binary.LittleEndian
 	c.chain = le.Uint32(b[0:])
+	c.files = le.Uint32(b[4:])
 	c.keys = int64(le.Uint64(b[8:]))
 	c.expiring = int64(le.Uint64(b[16:]))
 	c.bytes = int64(le.Uint64(b[24:]))

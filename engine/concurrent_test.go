@@ -136,7 +136,7 @@ func (c cellCall) write(tx *Tx, state, next cells) (err error) {
 }
 
 // busy makes the background do all it can at every commit.
-var busy = tuning{segmentBits: minSegmentBits, syncEvery: 1, indexSyncEvery: 1, maxPending: 8, summaryEvery: 1 << 10, flushSize: 64}
+var busy = tuning{segmentBits: minSegmentBits, syncEvery: 1, indexSyncEvery: 1, maxPending: 8, summaryEvery: 1 << 10, flushSize: 64, piece: 1 << 10}
 
 // TestLinearizable lets clients use a database at the same time and looks for an order of
 // their calls, one after the other, that explains all the answers.

@@ -46,6 +46,10 @@ type DB struct {
 	indexFull bool     // the disk has no space for the index to grow
 	failed    error    // a write or sync failed: nothing more is accepted
 
+	openedAt   uint64 // end of the log when this process opened it
+	compaction compaction
+	versions   versions
+
 	writer  Tx
 	readers sync.Pool
 
@@ -219,6 +223,7 @@ func (db *DB) createFiles() error {
 		return err
 	}
 	db.committed, db.synced = from.addr, from.addr
+	db.openedAt, db.compaction.at = from.addr, from.addr
 	// The segment must be there when the manifest says that it is. The index need not:
 	// it can be made again.
 	if err := first.file.Datasync(); err != nil {
@@ -282,6 +287,11 @@ func (db *DB) Begin(writable bool) (*Tx, error) {
 		db.mu.Unlock()
 		return nil, err
 	}
+	return db.newWriter(), nil
+}
+
+// newWriter starts a transaction that writes; the lock is taken.
+func (db *DB) newWriter() *Tx {
 	tx := &db.writer
 	db.drain()
 	if db.exp.settleDue() {
@@ -290,7 +300,7 @@ func (db *DB) Begin(writable bool) (*Tx, error) {
 	*tx = Tx{db: db, writable: true, now: db.opt.Clock(), undo: tx.undo[:0], maps: tx.maps[:0], made: tx.made[:0]}
 	tx.begin = tx.here()
 	tx.panicOnFault = debug.SetPanicOnFault(true)
-	return tx, nil
+	return tx
 }
 
 // ready makes sure that there is a database that takes writes.
@@ -438,10 +448,10 @@ func (db *DB) note(flag uint32) {
 func (db *DB) Close() error {
 	db.syncer.stop()
 	err := db.Flush()
-	if !db.opt.Inline && db.indebted() {
+	if !db.opt.Inline && db.chores() {
 		// Where there is no long-lived process, short ones make an index sync together,
-		// each for a moment. An error here is no harm to the data; the next process will
-		// make the index anew.
+		// each for a moment, and do what compaction needs it for. An error here is no harm
+		// to the data; the next process will make the index anew.
 		deadline := time.Now().Add(closeBudget)
 		db.syncIndex(func() bool { return time.Now().After(deadline) })
 	}

@@ -129,7 +129,7 @@ func (db *DB) loadExpiries() error {
 		return nil
 	}
 	var chain []uint64
-	for addr := x.newest; addr >= db.log.start(db.man.head); {
+	for addr := x.newest; addr != 0; {
 		r, err := db.log.load(addr)
 		if err != nil {
 			return err
@@ -194,24 +194,37 @@ func (db *DB) summarize() error {
 	if err := db.loadExpiries(); err != nil {
 		return err
 	}
-	x := db.exp
 	summaries, err := db.usefulSummaries()
 	if err != nil {
 		return err
 	}
-	counts := sumCounts(x.sorted, x.added)
-	for first := true; first || len(counts) > 0; first = false {
-		n := min(len(counts), db.log.summaryMax())
-		addr, err := db.appendSummary(summaries, counts[:n])
-		if err != nil {
-			return err
-		}
-		summaries = slices.Insert(summaries, 0, addr)
-		counts = counts[n:]
+	if summaries, err = db.writeSummaries(summaries, sumCounts(db.exp.sorted, db.exp.added)); err != nil {
+		return err
 	}
+	db.setSummaries(summaries)
+	return nil
+}
+
+// setSummaries makes these the summaries that count; they say all there is to say.
+func (db *DB) setSummaries(summaries []uint64) {
+	x := db.exp
 	x.summaries, x.sorted, x.added = summaries, nil, x.added[:0]
 	db.c.summary = summaries[0]
-	return nil
+}
+
+// writeSummaries appends summaries with these counts, at least one, and returns them in
+// front of others; newest first.
+func (db *DB) writeSummaries(others []uint64, counts []expiryCount) ([]uint64, error) {
+	for first := true; first || len(counts) > 0; first = false {
+		n := min(len(counts), db.log.summaryMax())
+		addr, err := db.appendSummary(others, counts[:n])
+		if err != nil {
+			return nil, err
+		}
+		others = slices.Insert(others, 0, addr)
+		counts = counts[n:]
+	}
+	return others, nil
 }
 
 // usefulSummaries returns the summaries without the newest if that is empty: it only said

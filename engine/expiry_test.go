@@ -11,7 +11,7 @@ import (
 )
 
 // summed makes summaries frequent: one in 2 KiB of log, and no more than 255 times in each.
-var summed = tuning{segmentBits: minSegmentBits, syncEvery: 8 << 10, indexSyncEvery: 64 << 10, maxPending: 300, summaryEvery: 2 << 10, flushSize: 1 << 10}
+var summed = tuning{segmentBits: minSegmentBits, syncEvery: 8 << 10, indexSyncEvery: 64 << 10, maxPending: 300, summaryEvery: 2 << 10, flushSize: 1 << 10, slack: 1 << 40, piece: 4 << 10}
 
 // expiryKeeper is a database and, for each of its keys, when it ought to expire.
 type expiryKeeper struct {

@@ -249,6 +249,12 @@ func (f *faulty) step(st *step) {
 		if err := st.syncIndex(f.db); err != nil {
 			f.trouble(err)
 		}
+	case stepCompact:
+		f.now = 0
+		if err := st.compact(f.db); err != nil {
+			f.trouble(err)
+		}
+		f.now = st.now
 	case stepReopen:
 		if err := f.db.Close(); err != nil {
 			f.cause(err)

@@ -23,6 +23,8 @@ func TestFormatReader(t *testing.T) {
 	fs := vfs.NewMem()
 	db := openFormat(t, fs)
 	writeEverything(t, db)
+	check(t, db.Compact(true))
+	writeEverything(t, db)
 	want, live := contents(t, db)
 	check(t, db.Sync())
 	check(t, db.Close())
@@ -34,9 +36,10 @@ func TestFormatReader(t *testing.T) {
 		t.Errorf("%d live keys by the counters, want %d", got, live)
 	}
 	var expiring, size int64
+	var pages uint32
 	index := r.file("INDEX")
 	for key, e := range r.entries {
-		size += e.size
+		size, pages = size+e.size, pages+e.pages
 		if e.expire != 0 {
 			expiring++
 		}
@@ -44,9 +47,9 @@ func TestFormatReader(t *testing.T) {
 			t.Fatalf("INDEX leads from %q to %#x, want %#x (%v)", key, addr, e.addr, err)
 		}
 	}
-	if r.keys != int64(len(r.entries)) || r.expiring != expiring || r.bytes != size {
-		t.Errorf("the last commit counts %d keys, %d expiring, %d bytes; there are %d, %d, %d",
-			r.keys, r.expiring, r.bytes, len(r.entries), expiring, size)
+	if r.keys != int64(len(r.entries)) || r.expiring != expiring || r.bytes != size || r.files != pages {
+		t.Errorf("the last commit counts %d keys, %d expiring, %d bytes, %d pages; there are %d, %d, %d, %d",
+			r.keys, r.expiring, r.bytes, r.files, len(r.entries), expiring, size, pages)
 	}
 	if addr, err := r.find(index, "none"); addr != 0 || err != nil {
 		t.Errorf("INDEX leads from a key that is not there to %#x (%v)", addr, err)

@@ -24,6 +24,7 @@ type formatReader struct {
 	keys     int64                  // the counters of the last frame
 	expiring int64
 	bytes    int64
+	files    uint32
 	summary  uint64
 	end      uint64
 	aborts   int
@@ -34,6 +35,7 @@ type formatEntry struct {
 	value  []byte
 	expire int64 // 0 for never
 	size   int64 // in the log and in a value file
+	pages  uint32
 }
 
 type formatSums struct {
@@ -182,7 +184,7 @@ func (r *formatReader) apply(frame []formatRecord, commit []byte) error {
 		}
 	}
 	r.keys, r.expiring, r.bytes = int64(le.Uint64(commit[8:])), int64(le.Uint64(commit[16:])), int64(le.Uint64(commit[24:]))
-	r.summary = le.Uint64(commit[40:])
+	r.summary, r.files = le.Uint64(commit[40:]), le.Uint32(commit[4:])
 	if r.expiring == 0 {
 		clear(r.since)
 	}
@@ -197,6 +199,7 @@ func (r *formatReader) set(rec *formatRecord) error {
 			return err
 		}
 		e.size += int64(le.Uint64(rec.value[8:]))
+		e.pages = uint32((le.Uint64(rec.value[8:]) + 4095) / 4096)
 	}
 	r.entries[string(rec.key)] = e
 	return nil

@@ -425,7 +425,7 @@ func (x *index) readHeaders(uuid [16]byte, boot string) (trusted bool, err error
 	if x.hard.seq == 0 || x.h.flags&flagSpoiled != 0 {
 		return false, errNoIndex
 	}
-	x.h.frozen, x.h.frozenMark, x.h.cursor = area{}, mark{}, 0
+	x.h.thaw()
 	return false, nil
 }
 

@@ -23,10 +23,11 @@ import (
 //	120  frozen directory: first page u32, depth u32; depth 0 if no sync is under way
 //	128  mark of the frozen directory
 //	176  cursor u64: pages synced so far; 184  frozen pages u64
-//	192  zeros
+//	192  floor u64: no slot leads before this address; 200  floor of the frozen directory
+//	208  zeros
 //	252  crc u32: CRC-32C of the 252 bytes before
 //
-// A mark is: address u64, chain u32, zero u32, keys, expiring, bytes, summary (u64
+// A mark is: address u64, chain u32, files u32, keys, expiring, bytes, summary (u64
 // each, see commit.go).
 const (
 	indexMagic    = "NubIndex"
@@ -71,6 +72,8 @@ type header struct {
 	frozenMark  mark
 	cursor      uint64
 	frozenPages uint64
+	floor       uint64
+	frozenFloor uint64
 }
 
 func (h *header) encode() []byte {
@@ -90,6 +93,8 @@ func (h *header) encode() []byte {
 	h.frozenMark.encode(b[128:])
 	le.PutUint64(b[176:], h.cursor)
 	le.PutUint64(b[184:], h.frozenPages)
+	le.PutUint64(b[192:], h.floor)
+	le.PutUint64(b[200:], h.frozenFloor)
 	le.PutUint32(b[252:], crc32c(0, b[:252]))
 	return b
 }
@@ -113,6 +118,8 @@ func decodeHeader(b []byte, uuid [16]byte) (h header, ok bool) {
 	h.frozenMark = decodeMark(b[128:])
 	h.cursor = le.Uint64(b[176:])
 	h.frozenPages = le.Uint64(b[184:])
+	h.floor = le.Uint64(b[192:])
+	h.frozenFloor = le.Uint64(b[200:])
 	return h, true
 }
 
@@ -120,6 +127,7 @@ func (m *mark) encode(b []byte) {
 	le := binary.LittleEndian
 	le.PutUint64(b[0:], m.addr)
 	le.PutUint32(b[8:], m.chain)
+	le.PutUint32(b[12:], m.files)
 	le.PutUint64(b[16:], uint64(m.keys))
 	le.PutUint64(b[24:], uint64(m.expiring))
 	le.PutUint64(b[32:], uint64(m.bytes))
@@ -130,6 +138,7 @@ func decodeMark(b []byte) (m mark) {
 	le := binary.LittleEndian
 	m.addr = le.Uint64(b[0:])
 	m.chain = le.Uint32(b[8:])
+	m.files = le.Uint32(b[12:])
 	m.keys = int64(le.Uint64(b[16:]))
 	m.expiring = int64(le.Uint64(b[24:]))
 	m.bytes = int64(le.Uint64(b[32:]))

@@ -40,7 +40,7 @@ func (x *index) freeze() error {
 	if err := x.copyDirectory(working, frozen); err != nil {
 		return err
 	}
-	x.h.dir, x.h.frozen, x.h.frozenMark = working, frozen, x.h.mark
+	x.h.dir, x.h.frozen, x.h.frozenMark, x.h.frozenFloor = working, frozen, x.h.mark, x.h.floor
 	x.h.cursor, x.h.frozenPages = 0, x.h.pages
 	x.scanned = false // what the frozen directory reaches is pinned now
 	return x.writeSoftTwice()
@@ -73,9 +73,14 @@ func (x *index) advance(n uint64) (done bool) {
 func (x *index) hardHeader() header {
 	h := x.h
 	h.seq++
-	h.dir, h.mark, h.pages = x.h.frozen, x.h.frozenMark, x.h.frozenPages
-	h.frozen, h.frozenMark, h.cursor, h.frozenPages = area{}, mark{}, 0, 0
+	h.dir, h.mark, h.pages, h.floor = x.h.frozen, x.h.frozenMark, x.h.frozenPages, x.h.frozenFloor
+	h.thaw()
 	return h
+}
+
+// thaw forgets the frozen directory.
+func (h *header) thaw() {
+	h.frozen, h.frozenMark, h.cursor, h.frozenPages, h.frozenFloor = area{}, mark{}, 0, 0, 0
 }
 
 // writeHard makes a hard header durable, in both places, one after the other: the header
@@ -108,7 +113,7 @@ func (x *index) syncHeaders() error {
 func (x *index) adopt(h header) error {
 	x.hard = h
 	x.h.seq = max(x.h.seq, h.seq)
-	x.h.frozen, x.h.frozenMark, x.h.cursor, x.h.frozenPages = area{}, mark{}, 0, 0
+	x.h.thaw()
 	x.scanned = false // the pages of the hard header before are free now
 	return x.writeSoft()
 }

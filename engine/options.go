@@ -52,6 +52,11 @@ type tuning struct {
 	summaryEvery uint64
 	// flushSize is how large the log's buffer grows before it is written, in bytes.
 	flushSize int
+	// slack is the log, in bytes, that is let be beyond twice the live bytes.
+	slack int64
+	// piece is the log, in bytes, that compaction goes through in one hold of the lock: it
+	// takes less than 1 ms.
+	piece uint64
 }
 
 var defaultTuning = tuning{
@@ -61,6 +66,8 @@ var defaultTuning = tuning{
 	maxPending:     256 << 10,
 	summaryEvery:   4 << 20,
 	flushSize:      256 << 10,
+	slack:          1 << (segmentBits - 2),
+	piece:          64 << 10,
 }
 
 func (o *Options) setDefaults(path string) {

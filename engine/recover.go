@@ -41,7 +41,13 @@ func (db *DB) recover() error {
 	} else {
 		from = idx.h.mark
 	}
-	return db.replay(from, trusted)
+	if err := db.replay(from, trusted); err != nil {
+		return err
+	}
+	db.openedAt = db.log.end
+	db.compaction.at = max(db.idx.h.floor, db.log.start(db.man.head))
+	db.noticeOld()
+	return nil
 }
 
 // startOfLog is the mark at the beginning of the log's first segment.

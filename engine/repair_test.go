@@ -104,6 +104,7 @@ func TestRepair(t *testing.T) {
 		base := vfs.NewCrash(seed, vfs.CrashOptions{})
 		newTestDatabase(t, base, testDir)
 		s := newScript(seed, 150)
+		s.steps = append(s.steps, step{kind: stepSync})
 		s.play(t, base, new(progress))
 		want, history := s.states[len(s.states)-1], s.history()
 		r := rand.New(rand.NewPCG(seed, 11))
@@ -138,11 +139,14 @@ func damage(t testing.TB, r *rand.Rand, fs *vfs.Crash) string {
 			logs = append(logs, name)
 		}
 	}
-	name := logs[r.IntN(len(logs))]
+	name, harm := logs[r.IntN(len(logs))], r.IntN(6)
+	if len(logs) == 1 {
+		harm = max(harm, 1) // without any segment there is nothing to repair
+	}
 	size := int64(len(fs.Bytes(name)))
 	off, n := r.Int64N(size), 1+r.Int64N(3000)
 	n = min(n, size-off)
-	switch r.IntN(6) {
+	switch harm {
 	case 0:
 		must(t, fs.Remove(name))
 		return "removed " + name
@@ -299,9 +303,12 @@ func TestRepairAfterCrash(t *testing.T) {
 func TestRepairOfUnreadableDisk(t *testing.T) {
 	fs, want := played(t, 1)
 	o := crowdedOptions
+	man, err := readManifest(fs, testDir)
+	must(t, err)
+	first := segmentName(man.head)
 	// The whole segment cannot be read at once, and then not its third page.
-	o.FS = vfs.NewFault(fs, vfs.Rule{Ops: vfs.OpRead, Name: segmentName(1), Nth: 2, Err: syscall.EIO},
-		vfs.Rule{Ops: vfs.OpRead, Name: segmentName(1), Nth: 5, Err: syscall.EIO})
+	o.FS = vfs.NewFault(fs, vfs.Rule{Ops: vfs.OpRead, Name: first, Nth: 2, Err: syscall.EIO},
+		vfs.Rule{Ops: vfs.OpRead, Name: first, Nth: 5, Err: syscall.EIO})
 	var said []string
 	if _, err := Repair(testDir, repairedDir, o, func(s string) { said = append(said, s) }); err != nil {
 		t.Fatal(err)

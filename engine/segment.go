@@ -281,6 +281,18 @@ func (ss *segments) removeFrom(num uint64) error {
 	return nil
 }
 
+// dropBefore forgets the segments before num and returns those of them that are open.
+func (ss *segments) dropBefore(num uint64) (gone []*segment) {
+	n := num - ss.first
+	for i := range ss.open[:n] {
+		if s := ss.open[i].Swap(nil); s != nil {
+			gone = append(gone, s)
+		}
+	}
+	ss.first, ss.open = num, ss.open[n:]
+	return gone
+}
+
 func (ss *segments) close() error {
 	var first error
 	for i := range ss.open {

@@ -42,6 +42,9 @@ func (db *DB) flush() error {
 
 // Sync puts everything committed on stable storage.
 func (db *DB) Sync() error {
+	if !db.syncer.started.Load() {
+		db.pay(0)
+	}
 	db.syncer.waiting.Add(1)
 	db.syncMu.Lock()
 	db.syncer.waiting.Add(-1)
@@ -57,7 +60,8 @@ type batch struct {
 	values   []uint64
 	doomed   []uint64
 	at       mark
-	layers   int // so many of the oldest layers can go into the index afterwards
+	floor    uint64 // what is before it counts no more
+	layers   int    // so many of the oldest layers can go into the index afterwards
 }
 
 // sync needs syncMu.
@@ -96,7 +100,7 @@ func (db *DB) beginSync() (*batch, error) {
 		return nil, nil
 	}
 	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.values.files,
-		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}}
+		doomed: db.doomed, at: mark{db.committed, db.log.chain, db.c}, floor: db.compaction.at}
 	db.log.dirty, db.log.newFiles, db.values, db.doomed = nil, false, newValues{}, nil
 	if top := db.top(); top.used > 0 || top.cleared != 0 {
 		db.layers = append(db.layers, db.newLayer())
@@ -150,7 +154,7 @@ func (db *DB) apply(b *batch) (err error) {
 		db.idx.h.flags &^= flagValues
 	}
 	db.indexFull = false
-	db.idx.h.mark, db.idx.h.synced = b.at, db.synced
+	db.idx.h.mark, db.idx.h.synced, db.idx.h.floor = b.at, db.synced, max(db.idx.h.floor, b.floor)
 	return db.idx.writeSoft()
 }
 
@@ -259,6 +263,7 @@ func (db *DB) clearIndex(addr uint64) error {
 	if err := db.idx.clearAll(); err != nil {
 		return err
 	}
+	db.idx.h.floor = max(db.idx.h.floor, addr)
 	return db.removeValueFiles(func(id uint64) bool { return id < addr })
 }
 
@@ -288,10 +293,25 @@ func (db *DB) removeValueFile(id uint64) error {
 	return err
 }
 
-// syncIndex works on an index sync, if one is due, until it is done or stop says so.
+// syncIndex works on an index sync, if one is due, until it is done or stop says so, and
+// on what compaction waits for it.
 func (db *DB) syncIndex(stop func() bool) error {
+	err := db.syncIndexFiles(stop)
+	if err == nil && !stop() {
+		err = db.removeOld(stop)
+	}
+	if err == nil {
+		return nil
+	}
+	return db.locked(func() error { return db.fail(err) })
+}
+
+func (db *DB) syncIndexFiles(stop func() bool) error {
 	db.syncMu.Lock()
 	defer db.syncMu.Unlock()
+	if advanced, err := db.advanceHead(); err != nil || advanced && stop() {
+		return err
+	}
 	due, err := db.freezeIndex()
 	if isNoSpace(err) {
 		return nil // it can wait
@@ -301,10 +321,10 @@ func (db *DB) syncIndex(stop func() bool) error {
 			db.locked(func() error { db.note(flagSpoiled); return nil })
 		}
 	}
-	if err == nil {
-		return nil
+	if err == nil && !stop() {
+		_, err = db.advanceHead()
 	}
-	return db.locked(func() error { return db.fail(err) })
+	return err
 }
 
 // freezeIndex begins an index sync if one is due; it tells whether there is one to go on with.
@@ -313,7 +333,7 @@ func (db *DB) freezeIndex() (due bool, err error) {
 	defer catch(&err)
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || !db.idx.syncDue(db.opt.indexSyncEvery) {
+	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || !db.idx.syncDue(db.opt.indexSyncEvery) && !db.reclaimable() {
 		return false, nil
 	}
 	return true, db.idx.freeze()
@@ -323,26 +343,20 @@ func (db *DB) freezeIndex() (due bool, err error) {
 func (db *DB) syncFrozen(stop func() bool) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catch(&err)
-	for more := true; more; more = !stop() {
+	for {
 		n, err := db.idx.syncPages()
 		if err != nil {
 			return err
 		}
 		done := false
 		db.locked(func() error { done = db.idx.advance(n); return nil })
+		if n > 0 && stop() {
+			return db.locked(db.idx.writeSoft) // keeps the cursor for the next process
+		}
 		if done {
 			return db.finishIndex()
 		}
 	}
-	return db.locked(db.idx.writeSoft) // keeps the cursor for the next process
-}
-
-// indebted tells whether so much log would have to be redone after a power cut that
-// even a short run should do something about it: the background has had its chance.
-func (db *DB) indebted() bool {
-	db.mu.RLock()
-	defer db.mu.RUnlock()
-	return db.exists && !db.closed && db.idx.debt() >= 2*db.opt.indexSyncEvery+uint64(db.idx.size)
 }
 
 // finishIndex ends an index sync of which all pages are synced.
@@ -376,10 +390,11 @@ type syncer struct {
 	behind  atomic.Bool  // a sync is due or under way
 	waiting atomic.Int32 // calls of Sync that wait for their turn
 
-	once sync.Once
-	kick chan struct{}
-	quit chan struct{}
-	done chan struct{}
+	once    sync.Once
+	started atomic.Bool
+	kick    chan struct{}
+	quit    chan struct{}
+	done    chan struct{}
 }
 
 func (s *syncer) init(db *DB) {
@@ -395,11 +410,35 @@ func (s *syncer) committed() {
 	s.backlog.Store(int64(db.top().used))
 	due := db.committed-db.synced+uint64(db.values.bytes) >= db.opt.syncEvery
 	s.behind.Store(due || len(db.layers) > 1)
-	if !due || db.opt.Inline {
+	if !due && !db.overdue() || db.opt.Inline {
 		return
 	}
-	s.once.Do(func() { go s.run() })
+	s.start()
 	s.wake()
+}
+
+// overdue tells whether a process that has written as much as it takes to be called
+// long-lived has an index sync to do, or compaction.
+func (db *DB) overdue() bool {
+	return db.committed-db.openedAt >= db.opt.syncEvery && (db.idx.debt() >= db.opt.indexSyncEvery || db.compactionDue() || db.reclaimable())
+}
+
+// start starts the goroutine, once.
+func (s *syncer) start() {
+	s.once.Do(func() {
+		s.started.Store(true)
+		go s.run()
+	})
+}
+
+// stopping tells whether Close wants the goroutine to end.
+func (s *syncer) stopping() bool {
+	select {
+	case <-s.quit:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *syncer) wake() {
@@ -438,17 +477,33 @@ func (s *syncer) run() {
 		if s.db.Sync() != nil {
 			continue
 		}
-		if s.db.syncIndex(s.patience()) == nil && s.db.indexSyncing() {
+		if s.db.syncIndex(s.patience()) == nil && (s.compact() || s.db.indexSyncing()) {
 			s.wake()
 		}
 	}
 }
 
-// indexSyncing tells whether an index sync was interrupted.
+// compact moves what counts in the oldest part of the log until it is time for another
+// sync; it tells whether one is of use.
+func (s *syncer) compact() (more bool) {
+	for moved := int64(0); !s.stopping(); {
+		n, err := s.db.compactSome()
+		if n == 0 || err != nil {
+			return moved > 0
+		}
+		if moved += n; uint64(moved) >= payFactor*s.db.opt.syncEvery {
+			return true
+		}
+	}
+	return true
+}
+
+// indexSyncing tells whether an index sync was interrupted, or is due, or what is to
+// follow it.
 func (db *DB) indexSyncing() bool {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	return !db.closed && db.idx.h.frozen.depth != 0
+	return db.exists && !db.closed && db.failed == nil && (db.idx.h.frozen.depth != 0 || db.reclaimable() || db.compaction.old.Load())
 }
 
 // piecesPerSync of an index sync, 1 MiB together, follow each sync of the log even when

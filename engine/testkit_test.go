@@ -16,7 +16,7 @@ import (
 
 // crowded makes everything happen within some hundred operations: segments of 64 KiB,
 // and an index sync whenever a script asks for one. Nothing happens unasked.
-var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, summaryEvery: 4 << 10, flushSize: 1 << 10}
+var crowded = tuning{segmentBits: minSegmentBits, syncEvery: 1 << 40, indexSyncEvery: 1, maxPending: 1 << 40, summaryEvery: 4 << 10, flushSize: 1 << 10, slack: 1 << 40, piece: 4 << 10}
 
 // at is a test at some place in it, which its failures name.
 type at struct {
@@ -122,6 +122,7 @@ const (
 	stepFlush
 	stepSync
 	stepIndexSync // all of one, or only its beginning
+	stepCompact   // one piece, or everything there is
 	stepReopen
 )
 
@@ -129,7 +130,7 @@ type step struct {
 	kind stepKind
 	now  int64
 	ops  []op // of stepCommit and stepRollback
-	all  bool // of stepIndexSync
+	all  bool // of stepIndexSync and stepCompact
 }
 
 type opKind int
@@ -163,9 +164,11 @@ func newScript(seed uint64, n int) *script {
 			st.kind, st.ops = stepRollback, randomOps(r, crowdedKeys(), 1+r.IntN(12), m.now)
 		case p < 76:
 			st.kind = stepFlush
-		case p < 88:
+		case p < 86:
 			st.kind = stepSync
-		case p < 95:
+		case p < 91:
+			st.kind, st.all = stepCompact, r.IntN(3) > 0
+		case p < 96:
 			st.kind, st.all = stepIndexSync, r.IntN(3) > 0
 		default:
 			st.kind = stepReopen
@@ -289,6 +292,11 @@ func (s *script) playIn(t testing.TB, fs vfs.FS, dir string, p *progress) {
 		case stepIndexSync:
 			err = st.syncIndex(db)
 			p.hard = db.idx.hard.seq > 0
+		case stepCompact:
+			now = 0 // keys that have expired are not deleted then
+			if err = st.compact(db); err == nil && db.synced == db.committed {
+				p.flushed, p.synced, p.hard = p.begun, p.begun, db.idx.hard.seq > 0
+			}
 		case stepReopen:
 			if err = db.Close(); err == nil {
 				p.flushed = p.begun
@@ -308,10 +316,26 @@ func (s *script) playIn(t testing.TB, fs vfs.FS, dir string, p *progress) {
 
 func (st *step) syncIndex(db *DB) error {
 	if !st.all {
-		_, err := db.freezeIndex()
-		return err
+		if _, err := db.freezeIndex(); !isNoSpace(err) {
+			return err
+		}
+		return nil
 	}
 	return db.syncIndex(func() bool { return false })
+}
+
+// compact moves a piece of the log, beginning a new segment so that there is one that can
+// go, or does all that compaction does.
+func (st *step) compact(db *DB) error {
+	if st.all {
+		return db.Compact(true)
+	}
+	err := db.locked(db.newSegment)
+	if err == nil {
+		db.compaction.goal = db.log.start(db.log.cur.num)
+		_, err = db.compactSome()
+	}
+	return err
 }
 
 func (st *step) transact(db *DB, p *progress) error {

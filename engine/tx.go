@@ -15,6 +15,7 @@ import (
 type Tx struct {
 	db       *DB
 	writable bool
+	compacts bool // moves records: live data does not grow by that
 	empty    bool // the database does not exist
 	now      int64
 
@@ -238,8 +239,8 @@ func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
 	if r.isValue() {
 		spare = reserve
 	}
-	after := tx.count(f, r, int64(size)+fileSize)
-	if m := db.opt.MaxSize; m > 0 && r.isValue() && after.bytes > m && after.bytes > db.c.bytes {
+	after := tx.count(f, r, int64(size), fileSize)
+	if m := db.opt.MaxSize; m > 0 && r.isValue() && !tx.compacts && after.bytes > m && after.bytes > db.c.bytes {
 		return ErrMaxSize
 	}
 	if err := db.makeRoom(size, spare); err != nil {
@@ -264,20 +265,23 @@ func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
 	return nil
 }
 
-// count returns the counters as they are after a record of size bytes.
-func (tx *Tx) count(f *found, r *record, size int64) counters {
+// count returns the counters as they are after a record of size bytes whose value has
+// fileSize bytes in a file.
+func (tx *Tx) count(f *found, r *record, size, fileSize int64) counters {
 	c := tx.db.c
 	if f.addr != 0 {
-		_, fileSize := fileOf(f)
+		_, before := fileOf(f)
 		c.keys--
-		c.bytes -= int64(f.rec.size) + fileSize
+		c.bytes -= int64(f.rec.size) + before
+		c.files -= filePages(before)
 		if f.rec.expire != 0 {
 			c.expiring--
 		}
 	}
 	if r.isValue() {
 		c.keys++
-		c.bytes += size
+		c.bytes += size + fileSize
+		c.files += filePages(fileSize)
 		if r.expire != 0 {
 			c.expiring++
 		}
@@ -384,7 +388,7 @@ func (tx *Tx) Version(key []byte) (v uint64, err error) {
 	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
 		return 0, err
 	}
-	return f.addr, nil
+	return tx.db.versions.get(f.addr), nil
 }
 
 // Savepoint marks the beginning of a command. Items read before become invalid.
@@ -440,16 +444,28 @@ func (tx *Tx) release() {
 
 // Commit ends the transaction and keeps its writes; DB.Flush and DB.Sync say when they
 // are safe. After an error nothing of the transaction counts.
-func (tx *Tx) Commit() (err error) {
-	defer tx.end()
-	defer catch(&err)
+func (tx *Tx) Commit() error {
+	db := tx.db
 	if !tx.writable {
+		tx.end()
 		return nil
 	}
+	err := tx.keep()
+	if err == nil {
+		db.pay(int64(db.opt.piece))
+	}
+	return err
+}
+
+// keep ends a writing transaction and keeps what it wrote.
+func (tx *Tx) keep() (err error) {
+	defer tx.end()
+	defer catch(&err)
 	if err := tx.db.commit(tx.begin.end); err != nil {
 		tx.RollbackTo(tx.begin)
 		return err
 	}
+	tx.db.owe(tx.begin.end)
 	return nil
 }
 

@@ -70,6 +70,11 @@ func valueFileSize(length int64) int64 {
 	return length + (length+valueChunk-1)/valueChunk*4 + valueTrailer
 }
 
+// filePages is how many pages of the disk a value takes that is in a file, 0 for one that
+// is not; the database keeps the sum, so that compaction knows what of the live bytes is
+// in the log.
+func filePages(length int64) uint32 { return uint32((length + pageSize - 1) / pageSize) }
+
 // valueSums are the checksums and the trailer that follow a value.
 func valueSums(id uint64, value []byte) []byte {
 	le := binary.LittleEndian

@@ -128,6 +128,7 @@ func (v *verifier) slot(page uint32, i int, slot, prefix uint64, depth uint32) e
 	_, fileSize := fileOf(&f)
 	v.found.keys++
 	v.found.bytes += int64(r.size) + fileSize
+	v.found.files += filePages(fileSize)
 	if r.expire != 0 {
 		v.found.expiring++
 	}

@@ -1,0 +1,414 @@
+package engine
+
+import (
+	"errors"
+	iofs "io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Compaction keeps the log from growing without bound, as in a circle: what still
+// counts in the oldest part of the log is written again at its end, and then the log
+// begins later. There is no choice of segments, and nothing comes back: a record is only
+// moved while it is its key's newest, and a deletion that arrives at the beginning has
+// nothing left to hide.
+//
+//  1. evacuate: a piece of the log is read, and what counts in it is written once more,
+//     all in one hold of the lock. Keys that have expired are deleted instead.
+//  2. When a sync has brought that into the index, no slot leads there any more: that is
+//     the header's floor.
+//  3. When an index sync that began behind this is done, a power cut brings no such slot
+//     back either. Then the manifest lets the log begin at the floor's segment, and only
+//     then the segments before it are removed.
+//
+// Whoever writes pays: a process that lives long enough has its syncer's goroutine for it,
+// a short one moves payFactor bytes on for each byte that it has written.
+type compaction struct {
+	at    uint64 // what is before this address counts no more; the next piece begins here
+	goal  uint64 // Compact wants everything before this address to be moved
+	merge *merge // of the summaries of expiries, under way
+	err   error  // damage in the log's oldest part: nothing can be moved
+	retry uint64 // the disk was full: not again before something else was committed behind this
+
+	owed    atomic.Int64 // bytes of log that writers have yet to look through
+	old     atomic.Bool  // there are segments before the head to be removed
+	removed int64        // segments that this process did away with
+}
+
+// payFactor bytes of old log are gone through for each byte that is written. With a log
+// of twice the live bytes, 2 would do in the long run.
+const payFactor = 4
+
+// excess is how many bytes the log is longer than it should be: what has not been gone
+// through may be twice as long as what is alive, and a little more.
+func (db *DB) excess() int64 {
+	return int64(db.log.end-db.compaction.at) - 2*db.inLog() - db.opt.slack
+}
+
+// inLog is how many of the live bytes are in the log.
+func (db *DB) inLog() int64 { return max(0, db.c.bytes-int64(db.c.files)*pageSize) }
+
+// compactionDue tells whether there is something to be moved. It needs the lock.
+func (db *DB) compactionDue() bool {
+	c := &db.compaction
+	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || c.err != nil || db.committed <= c.retry {
+		return false
+	}
+	return db.log.number(c.at) < db.log.cur.num && (db.excess() > 0 || c.at < c.goal)
+}
+
+// compactSome moves what counts in the next piece of the log, if that is due, and returns
+// how many bytes it has gone through.
+func (db *DB) compactSome() (n int64, err error) {
+	db.mu.Lock()
+	if !db.compactionDue() {
+		db.mu.Unlock()
+		return 0, nil
+	}
+	tx := db.newWriter()
+	tx.compacts = true
+	c := &db.compaction
+	from := c.at
+	err = tx.evacuate()
+	if cerr := db.commit(tx.begin.end); cerr != nil {
+		c.at = from
+		tx.RollbackTo(tx.begin)
+		err = errors.Join(err, cerr)
+	}
+	switch {
+	case err == nil:
+	case isNoSpace(err) || errors.Is(err, ErrFull):
+		c.retry = db.committed
+		err = nil
+	case db.failed == nil:
+		c.err = err
+	}
+	n = max(int64(c.at-from), int64(db.opt.piece/16)) // what is no step forward was work all the same
+	tx.end()
+	return n, err
+}
+
+// evacuate moves what counts in the next piece of the log to its end. What was moved
+// before an error stays so.
+func (tx *Tx) evacuate() (err error) {
+	defer catch(&err)
+	db := tx.db
+	at := &db.compaction.at
+	c := cursor{log: &db.log, addr: *at}
+	for end := *at + db.opt.piece; c.addr < end && db.log.number(c.addr) < db.log.cur.num; {
+		_, r, err := c.next(0)
+		if err != nil {
+			return db.log.damaged(c.addr, err)
+		}
+		if r.kind == kindSummary && db.c.summary != 0 {
+			if more, err := tx.mergeSummaries(c.addr); more || err != nil {
+				return err
+			}
+		}
+		if r.isValue() {
+			if err := tx.moveRecord(c.addr, &r); err != nil {
+				return err
+			}
+		}
+		db.versions.forget(c.addr)
+		c.addr += uint64(r.size)
+		if c.jump != nil && c.addr == c.jump.prevEnd {
+			c.addr = db.log.start(c.seg.num + 1)
+		}
+		*at = c.addr
+	}
+	return nil
+}
+
+// moveRecord writes the value record at addr once more, if it is its key's newest.
+func (tx *Tx) moveRecord(addr uint64, r *record) error {
+	db := tx.db
+	hash := db.hash(r.key)
+	f, err := db.newestAt(hash, addr, r)
+	if err != nil || f.addr == 0 {
+		return err
+	}
+	if expired(r.expire, tx.now) {
+		return tx.write(hash, &f, &record{kind: kindDelete, key: r.key}, 0)
+	}
+	_, fileSize := fileOf(&f)
+	copied := record{kind: r.kind, flags: r.flags & flagFile, key: r.key, value: r.value, expire: r.expire}
+	if err := tx.write(hash, &f, &copied, fileSize); err != nil {
+		return err
+	}
+	db.versions.moved(addr, db.log.end-uint64(recordSize(&copied)))
+	return nil
+}
+
+// newestAt finds the record at addr if it is its key's newest. Unlike locate it looks for
+// the address, so it need not read any other record of the key.
+func (db *DB) newestAt(hash, addr uint64, r *record) (f found, err error) {
+	m := matcher{log: &db.log, key: r.key, rec: new(record)}
+	for i := len(db.layers) - 1; i >= 0; i-- {
+		l := db.layers[i]
+		e, err := l.find(hash, m.is)
+		if err != nil || e == nil && l.cleared != 0 || e != nil && e.addr != addr {
+			return found{}, err
+		}
+		if e != nil {
+			f = found{addr: addr, rec: *r}
+			if l == db.top() {
+				f.newest = e
+			}
+			return f, nil
+		}
+	}
+	a, err := db.idx.find(hash, func(a uint64) (bool, error) { return a == addr, nil })
+	if err != nil || a != addr {
+		return found{}, err
+	}
+	return found{addr: addr, rec: *r}, nil
+}
+
+// owe notes, with the lock, that a transaction has written the log from an address on.
+// While the syncer's goroutine keeps up with it nobody else has to pay.
+func (db *DB) owe(from uint64) {
+	c := &db.compaction
+	for _, l := range db.layers {
+		c.at = max(c.at, l.cleared)
+	}
+	excess := db.excess()
+	if db.syncer.started.Load() {
+		excess -= db.inLog()/4 + db.opt.slack/2
+	}
+	if excess <= 0 {
+		c.owed.Store(0)
+		return
+	}
+	c.owed.Add(payFactor * int64(db.log.end-from))
+}
+
+// pay goes through as much of the log as is owed, but for less than rest bytes.
+func (db *DB) pay(rest int64) {
+	c := &db.compaction
+	for c.owed.Load() >= max(rest, 1) {
+		n, err := db.compactSome()
+		if n == 0 || err != nil {
+			c.owed.Store(0)
+			return
+		}
+		c.owed.Add(-n)
+	}
+}
+
+// Compact writes everything that counts to a new place and gives the rest of the log
+// back to the file system; it does nothing if there is hardly anything to gain. With wait
+// it returns when that is done; otherwise it goes on in the background until it is done or
+// the database is closed. Others may read and write meanwhile. Errors: ErrReadOnly,
+// ErrClosed, ErrFailed, ErrCorrupt if what is oldest cannot be read, ErrFull.
+func (db *DB) Compact(wait bool) error {
+	if db.opt.ReadOnly {
+		return ErrReadOnly
+	}
+	goal, err := db.aim()
+	if err != nil || goal == 0 {
+		return err
+	}
+	if !wait && !db.opt.Inline {
+		db.syncer.start()
+		db.syncer.wake()
+		return nil
+	}
+	for done := false; !done; {
+		if done, err = db.compactUntil(goal); err != nil {
+			return err
+		}
+		if err := db.Sync(); err != nil {
+			return err
+		}
+	}
+	// An index sync that had begun before is done first.
+	for range 2 {
+		if err := db.syncIndex(db.syncer.stopping); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aim makes everything that is in the log now the goal of the compaction; 0 if nothing
+// is to be gained.
+func (db *DB) aim() (goal uint64, err error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return 0, ErrClosed
+	}
+	if db.failed != nil || !db.exists {
+		return 0, db.failed
+	}
+	db.compaction.retry = 0
+	dead := int64(db.log.end-db.log.start(db.man.head)) - db.inLog()
+	if db.compaction.err != nil || dead < db.inLog()/16+segmentHeader {
+		return 0, db.compaction.err
+	}
+	if err := db.newSegment(); err != nil {
+		return 0, err
+	}
+	db.compaction.goal = db.log.start(db.log.cur.num)
+	return db.compaction.goal, nil
+}
+
+// newSegment makes the log go on in a new segment, with a frame of nothing, so that the
+// log can begin there.
+func (db *DB) newSegment() error {
+	start := db.log.end
+	err := db.log.flush()
+	if err == nil {
+		err = db.log.roll(commitRecord + reserve)
+	}
+	switch {
+	case isNoSpace(err):
+		return noSpace(err)
+	case err != nil:
+		return db.fail(err)
+	}
+	return db.commit(start)
+}
+
+// compactUntil works at a goal until it is time for a sync, or it is reached.
+func (db *DB) compactUntil(goal uint64) (done bool, err error) {
+	for n := int64(0); uint64(n) < db.opt.syncEvery; {
+		step, err := db.compactSome()
+		if err != nil {
+			return false, err
+		}
+		if step > 0 {
+			n += step
+			continue
+		}
+		return true, db.locked(func() error {
+			switch {
+			case db.closed:
+				return ErrClosed
+			case db.compaction.at < goal && db.failed == nil:
+				return ErrFull
+			}
+			return db.failed
+		})
+	}
+	return false, nil
+}
+
+// reclaimable tells whether so many whole segments hold nothing any more that an index
+// sync is due just to get rid of them. It needs the lock.
+func (db *DB) reclaimable() bool {
+	if !db.exists {
+		return false
+	}
+	floor, synced := db.floorSegment(&db.idx.h), max(db.floorSegment(&db.idx.hard), db.man.head)
+	if floor <= synced {
+		return false
+	}
+	goal := db.compaction.goal
+	return goal != 0 && db.idx.h.floor >= goal || int64(floor-synced)<<db.log.bits >= db.inLog()/4
+}
+
+// floorSegment is where the log may begin by what a header of the index says: the
+// index leads nowhere before, and the log has a frame there.
+func (db *DB) floorSegment(h *header) uint64 {
+	return min(db.log.number(h.floor), db.log.number(h.mark.addr))
+}
+
+// advanceHead lets the log begin where nothing before counts any more, a power cut or
+// not. It needs syncMu; advanced tells that it has done something.
+func (db *DB) advanceHead() (advanced bool, err error) {
+	db.mu.RLock()
+	man := db.man
+	skip := !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly
+	if !skip {
+		man.head = db.floorSegment(&db.idx.hard)
+		skip = man.head <= db.man.head
+	}
+	db.mu.RUnlock()
+	if skip {
+		return false, nil
+	}
+	// Durable before a segment is removed: a power cut that undoes the one and not the
+	// other would leave a log without a beginning.
+	if err := writeManifest(db.fs, db.dir, &man); isNoSpace(err) {
+		return false, nil // it can wait
+	} else if err != nil {
+		return false, err
+	}
+	db.compaction.old.Store(true)
+	var gone []*segment
+	db.locked(func() error {
+		db.compaction.removed += int64(man.head - db.man.head)
+		db.man.head = man.head
+		gone = db.log.segs.dropBefore(man.head)
+		db.idx.logStart = man.head << db.log.bits
+		return nil
+	})
+	// No transaction is under way that began before, so nobody has slices of these.
+	for _, s := range gone {
+		s.close()
+	}
+	return true, nil
+}
+
+// removeOld removes the files of segments before the head, in order, until stop says so;
+// whoever has not come to the end, or dies, leaves the last for noticeOld to find.
+func (db *DB) removeOld(stop func() bool) error {
+	if !db.compaction.old.Load() {
+		return nil
+	}
+	names, err := db.fs.ReadDir(db.dir)
+	if err != nil {
+		return err
+	}
+	db.mu.RLock()
+	head := db.man.head
+	db.mu.RUnlock()
+	for _, name := range names {
+		num, ok := parseSegmentName(name)
+		if !ok || num >= head {
+			continue
+		}
+		if err := db.fs.Remove(join(db.dir, name)); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			return err
+		}
+		if stop() {
+			return nil
+		}
+	}
+	db.compaction.old.Store(false)
+	return nil
+}
+
+// noticeOld finds out whether another process has left segments before the head.
+func (db *DB) noticeOld() {
+	if db.man.head <= 1 || db.opt.ReadOnly {
+		return
+	}
+	f, err := db.fs.OpenFile(join(db.dir, segmentName(db.man.head-1)), os.O_RDONLY)
+	if err == nil {
+		f.Close()
+		db.compaction.old.Store(true)
+	}
+}
+
+func parseSegmentName(name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, ".log")
+	num, err := strconv.ParseUint(digits, 16, 64)
+	return num, ok && err == nil && name == segmentName(num)
+}
+
+// chores tells whether something is to be done about the index or the head of the log
+// that even a short process should spend a moment on.
+func (db *DB) chores() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly {
+		return false
+	}
+	return db.compaction.old.Load() || db.floorSegment(&db.idx.hard) > db.man.head || db.reclaimable() ||
+		db.idx.debt() >= 2*db.opt.indexSyncEvery+uint64(db.idx.size)
+}
