@@ -300,6 +300,20 @@ func (d *Database) Size() (int64, error) {
 	return tx.Len()
 }
 
+// Scan calls fn for live keys as engine.Tx.Scan does, also in MULTI, where SCAN would be
+// queued.
+func (d *Database) Scan(cursor uint64, count int, fn func(key []byte) bool) (next uint64, err error) {
+	if err := d.Open(); err != nil {
+		return 0, err
+	}
+	tx, err := d.db.Begin(false)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback()
+	return tx.Scan(cursor, count, func(key []byte, _ engine.Item) bool { return fn(key) })
+}
+
 // InMulti tells whether commands are being queued for EXEC.
 func (d *Database) InMulti() bool { return d.session.InMulti() }
 

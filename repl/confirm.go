@@ -7,11 +7,11 @@ import (
 	"github.com/nubdb/nubdb/command"
 )
 
-// confirmed asks before a command that destroys every key, unless it cannot run
-// or there is none. What was typed before the question is no answer.
+// confirmed asks before a command that destroys every key, unless it cannot run,
+// there is none, or \confirm is off. What was typed before the question is no answer.
 func (s *shell) confirmed(args [][]byte) bool {
 	spec := command.Find(args)
-	if spec == nil || !spec.Has(command.Confirm) || command.Check(args) != nil {
+	if !s.confirm || spec == nil || !spec.Has(command.Confirm) || command.Check(args) != nil {
 		return true
 	}
 	keys, err := s.db.size()
@@ -26,6 +26,9 @@ func (s *shell) confirmed(args [][]byte) bool {
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return true
+	}
+	if strings.EqualFold(string(args[0]), "CLEAR") && answer != "" {
+		s.note("nothing was deleted; Ctrl-L clears the screen")
 	}
 	return false
 }

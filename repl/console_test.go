@@ -65,7 +65,7 @@ func start(t *testing.T, dir string, setups ...func(*console)) *console {
 	t.Helper()
 	cmd := exec.Command(program(t))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NUBDB_TEST_SHELL=nubdb.db", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm", "NO_COLOR=1",
+	cmd.Env = append(os.Environ(), "NUBDB_TEST_SHELL=nubdb.db", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "TERM=xterm", "NO_COLOR=1", "PAGER=",
 		"GORACE=atexit_sleep_ms=0") // the race detector waits a second otherwise
 	return startCommand(t, cmd, setups...)
 }
@@ -200,6 +200,23 @@ func (c *console) expect(rows ...string) {
 	c.wait(rows, func() bool {
 		text := c.screen.text()
 		return len(text) >= len(rows) && slices.Equal(text[len(text)-len(rows):], rows)
+	})
+}
+
+// expectHints is expect with the hints that are shown behind the line.
+func (c *console) expectHints(rows ...string) {
+	c.t.Helper()
+	c.wait(rows, func() bool {
+		text := c.screen.textWithHints()
+		return len(text) >= len(rows) && slices.Equal(text[len(text)-len(rows):], rows)
+	})
+}
+
+// expectRow waits until there is a row that begins with this.
+func (c *console) expectRow(row string) {
+	c.t.Helper()
+	c.wait([]string{row}, func() bool {
+		return slices.ContainsFunc(c.screen.text(), func(shown string) bool { return strings.HasPrefix(shown, row) })
 	})
 }
 

@@ -87,6 +87,27 @@ func (d *database) size() (int64, error) {
 	return d.hold.Size()
 }
 
+// scan is command.Database.Scan, but gives up when another process keeps the database for
+// longer than patience.
+func (d *database) scan(cursor uint64, count int, patience time.Duration, fn func(key []byte) bool) (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.restLater()
+	if !d.hold.Held() {
+		given := make(chan struct{})
+		alarm := time.AfterFunc(patience, func() { d.hold.Interrupt(); close(given) })
+		err := d.hold.Open()
+		if !alarm.Stop() {
+			<-given
+			d.hold.ClearInterrupt()
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return d.hold.Scan(cursor, count, fn)
+}
+
 func (d *database) exists() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

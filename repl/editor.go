@@ -25,12 +25,12 @@ type lineReader interface {
 }
 
 // minColumns is the narrowest window that readline is told of. It divides by
-// what is left beside the prompt or a completion; screen knows the true width.
+// what is left beside the prompt; screen knows the true width.
 const minColumns = 40
 
 // editor reads lines that can be edited, with chzyer/readline. What that does
 // wrong is put right around it: input in keyboard, drawing in screen, the history
-// file in history.
+// file in history, completion in menu.
 //
 // readline has a goroutine for the keys and one for the line. They work only
 // during readLine and end with the process: readline's own Close can wait for ever.
@@ -42,6 +42,8 @@ type editor struct {
 	rl      *readline.Instance
 
 	completer completer
+	menu      menu
+	command   bool // the line may be a command
 
 	columns int
 	resized func()      // tells readline that the window has another width
@@ -49,9 +51,9 @@ type editor struct {
 }
 
 func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend func()) (*editor, error) {
-	width := func() int { return columns(out) }
-	e := &editor{keys: keys, history: h, suspend: suspend, screen: &screen{out: out, width: width}}
-	e.completer.room = func() bool { return width() >= minColumns }
+	size := func() (int, int) { return windowSize(out) }
+	e := &editor{keys: keys, history: h, suspend: suspend}
+	e.screen = &screen{out: out, size: size, palette: choosePalette(), look: e.look}
 	e.columns = e.width()
 	rl, err := readline.NewEx(&readline.Config{
 		Stdin:                  keys,
@@ -60,7 +62,7 @@ func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend
 		Painter:                e.screen,
 		Listener:               readline.FuncListener(e.changed),
 		FuncFilterInputRune:    e.filter,
-		AutoComplete:           &e.completer,
+		AutoComplete:           silent{},
 		HistoryLimit:           maxEntries + 1,
 		HistorySearchFold:      true,
 		DisableAutoSaveHistory: true,
@@ -79,10 +81,16 @@ func newEditor(keys *keyboard, term *terminal, out *os.File, h *history, suspend
 	return e, nil
 }
 
+// silent is a completer to readline that keeps it from doing anything at a TAB but
+// call changed.
+type silent struct{}
+
+func (silent) Do([]rune, int) ([][]rune, int) { return nil, 0 }
+
 func (e *editor) width() int { return max(e.screen.width(), minColumns) }
 
 func (e *editor) readLine(prompt string, command bool) (string, error) {
-	e.completer.off = !command
+	e.command, e.menu = command, menu{}
 	e.loadHistory()
 	e.resize()
 	e.screen.begin(prompt)
@@ -121,6 +129,10 @@ func (e *editor) resize() {
 // filter sees each key before readline does.
 func (e *editor) filter(key rune) (rune, bool) {
 	e.resize()
+	e.screen.key(endsLine(key))
+	if key != readline.CharTab {
+		e.menu = menu{}
+	}
 	switch {
 	case key == readline.CharDelete && !e.keys.isEnd() && e.empty.Load():
 		// To readline the Delete key is Ctrl-D, which on an empty line is the end.
@@ -135,19 +147,67 @@ func (e *editor) filter(key rune) (rune, bool) {
 	return key, true
 }
 
+// endsLine tells whether a key may end the line; 0 is the end of the input.
+func endsLine(key rune) bool {
+	switch key {
+	case readline.CharEnter, readline.CharCtrlJ, readline.CharInterrupt, readline.CharDelete, 0:
+		return true
+	}
+	return false
+}
+
 // changed sees the line after each key. It puts a pasted text in the place of the
-// key that stands for it.
-func (e *editor) changed(line []rune, cursor int, key rune) ([]rune, int, bool) {
-	replaced := key == pasteKey && cursor > 0 && line[cursor-1] == pasteKey
-	if replaced {
+// key that stands for it, and what TAB makes of the line.
+func (e *editor) changed(line []rune, cursor int, key rune) (_ []rune, _ int, replaced bool) {
+	switch {
+	case key == pasteKey && cursor > 0 && line[cursor-1] == pasteKey:
 		text := <-e.keys.pastes
 		line = slices.Replace(line, cursor-1, cursor, text...)
 		cursor += len(text) - 1
+		replaced = true
+	case key == readline.CharTab && !e.rl.Operation.IsSearchMode():
+		line, cursor = e.tab(line, cursor)
+		replaced = true
 	}
 	e.empty.Store(len(line) == 0)
 	return line, cursor, replaced
 }
 
+// tab completes the word before the cursor, or is a TAB where the line is no command.
+func (e *editor) tab(line []rune, cursor int) ([]rune, int) {
+	if !e.command {
+		return slices.Insert(line, cursor, '\t'), cursor + 1
+	}
+	var found completions
+	if !e.menu.open() {
+		found = e.completer.find(line[:cursor])
+	}
+	line, cursor = e.menu.apply(line, cursor, found)
+	columns, rows := e.screen.size()
+	e.screen.show(e.menu.rows(columns, rows, e.screen.palette))
+	return line, cursor
+}
+
+// look is how a line is shown while it is edited.
+func (e *editor) look(line []rune, cursor int) (styles []style, text string) {
+	if !e.command || slices.Contains(line, '\n') {
+		return nil, ""
+	}
+	if cursor == len(line) && len(line) > 0 && len(line) <= maxHinted && !e.rl.Operation.IsSearchMode() {
+		text = hint(line)
+	}
+	if len(line) <= maxHinted {
+		styles = highlight(line)
+	}
+	return styles, text
+}
+
+// maxHinted is the longest line, in characters, that is looked at at every key.
+const maxHinted = 10_000
+
 func (e *editor) leave() { e.screen.leave() }
 
-func (e *editor) redraw() { e.rl.Refresh() }
+func (e *editor) redraw() {
+	e.screen.resume()
+	e.rl.Refresh()
+}

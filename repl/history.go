@@ -117,7 +117,7 @@ func (h *history) addCommand(lines []string, args [][]byte) {
 	if holdsSecret(args) {
 		return
 	}
-	if len(lines) == 1 {
+	if len(lines) == 1 && !strings.Contains(lines[0], "\n") {
 		h.add(lines[0])
 		return
 	}
@@ -133,7 +133,7 @@ func (h *history) addCommand(lines []string, args [][]byte) {
 	h.add(string(line))
 }
 
-// addFaulty keeps a line that is no command, to be corrected.
+// addFaulty keeps a line that is no command of the database, or none yet.
 func (h *history) addFaulty(line string) {
 	if !mentionsSecret([]byte(line)) {
 		h.add(line)

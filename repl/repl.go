@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -60,6 +61,7 @@ func Run(cfg Config) int {
 		defer timer.Stop()
 	}
 	err := s.run()
+	s.closeFile()
 	if e := s.db.close(); err == nil {
 		err = e
 	}
@@ -86,13 +88,23 @@ type shell struct {
 	history *history
 	reader  *wire.Reader // of what lines yields
 	typed   []string     // the lines of the command under way
-	rest    string       // of the last of them: what reader has not taken
+	pasted  []string     // lines that were entered together and come next
+	rest    string       // of the line under way: what reader has not taken
 	out     []byte       // the reply that is being shown
+
+	settings
+	quiet    bool     // \i or \watch is under way: no pager
+	left     bool     // \q
+	told     bool     // the semicolon has been explained
+	last     []byte   // the reply before, for \|
+	lastArgs [][]byte // the command before, for \watch
 
 	signals chan os.Signal
 	ready   atomic.Bool  // the database is open: there can be something to lose
 	cut     atomic.Bool  // Ctrl-C since the line was entered: no more of the reply is shown
 	status  atomic.Int32 // why the shell must end, as an exit status; 0 while it may go on
+
+	interrupted chan struct{} // holds a token after Ctrl-C
 }
 
 // ended returns the exit status of a shell that nothing but stop has ended early,
@@ -113,6 +125,10 @@ func newShell(cfg Config) *shell {
 		prompts: newPrompts(cfg.DB),
 		history: openHistory(historyPath()),
 		signals: make(chan os.Signal, 4),
+
+		interrupted: make(chan struct{}, 1),
+
+		settings: settings{format: formats[0], confirm: true, paging: true, colour: &palette{}},
 	}
 }
 
@@ -141,6 +157,9 @@ func (s *shell) run() error {
 // files can take all the small descriptors, which are all that select knows.
 func (s *shell) openTerminal() (err error) {
 	s.display = os.Stdout
+	if isatty.IsTerminal(os.Stdout.Fd()) {
+		s.colour = choosePalette()
+	}
 	if !isatty.IsTerminal(os.Stdout.Fd()) {
 		s.display = os.Stderr
 	}
@@ -156,12 +175,20 @@ func (s *shell) openTerminal() (err error) {
 		s.lines = &plainReader{keys: s.keys, term: s.term, out: s.display, silent: !visible}
 		return nil
 	}
-	s.lines, err = newEditor(s.keys, s.term, s.display, s.history, s.suspend)
-	return err
+	e, err := newEditor(s.keys, s.term, s.display, s.history, s.suspend)
+	if err != nil {
+		return err
+	}
+	e.completer.keys = s.db.keys
+	s.lines = e
+	return nil
 }
 
-// welcome says what a person would want to know who mistyped the path.
+// welcome says how to go on, and what a person would want to know who mistyped the path.
 func (s *shell) welcome() {
+	if isatty.IsTerminal(s.display.Fd()) {
+		s.note(tip)
+	}
 	if s.cfg.DB != engine.Memory && !s.db.exists() {
 		fmt.Fprintf(s.display, "new database %s\n", appendVisible(nil, []byte(displayPath(s.cfg.DB))))
 	}
@@ -171,7 +198,7 @@ func (s *shell) welcome() {
 // replies cannot be shown.
 func (s *shell) loop() error {
 	s.reader = wire.NewReader(s, wire.ShellGrammar)
-	for !s.db.quit() && s.status.Load() == 0 {
+	for !s.ending() {
 		cmd, err := s.reader.Next()
 		fault := (*wire.SyntaxError)(nil)
 		switch {
@@ -180,7 +207,13 @@ func (s *shell) loop() error {
 			err = s.execute(cmd.Args)
 		case errors.As(err, &fault):
 			s.history.addFaulty(s.typed[0])
-			err = s.show(wire.Error(fmt.Sprintf("ERR column %d: %s", fault.Column, fault.Message)))
+			reply := wire.Error(fmt.Sprintf("ERR column %d: %s", fault.Column, fault.Message))
+			err = s.show(&reply)
+		case err == errMeta:
+			line := s.typed[0]
+			s.history.addFaulty(line)
+			s.reader = wire.NewReader(s, wire.ShellGrammar)
+			err = s.meta(line)
 		case err == errInterrupted: // the lines so far are no command any more
 			s.reader = wire.NewReader(s, wire.ShellGrammar)
 			continue
@@ -190,27 +223,40 @@ func (s *shell) loop() error {
 		if err != nil {
 			return err
 		}
+		if s.cut.Load() {
+			s.pasted = nil // Ctrl-C was for all that was entered together
+		}
 	}
 	return nil
 }
+
+// ending tells whether there is to be no further command.
+func (s *shell) ending() bool { return s.left || s.db.quit() || s.status.Load() != 0 }
 
 // errEnd is the end of the input to the reader of commands: to it io.EOF in the
 // midst of a command would be a fault.
 var errEnd = errors.New("end of input")
 
+// errMeta says to the reader's caller that the line is a command of the shell itself.
+var errMeta = errors.New("a command of the shell")
+
 // Read asks for a line. It is what the reader of commands reads from, which asks
-// for more only in the midst of a command.
+// for more only in the midst of a command. Lines that were pasted together and entered
+// as one are handed on one by one.
 func (s *shell) Read(p []byte) (int, error) {
 	if s.rest == "" {
 		tag := s.reader.Heredoc()
 		if tag == "" {
 			s.typed = s.typed[:0]
 		}
-		line, err := s.ask(s.prompt(tag), tag == "")
+		line, err := s.nextLine(tag)
 		if err != nil {
 			return 0, err
 		}
 		s.typed = append(s.typed, line)
+		if tag == "" && isMeta(line) {
+			return 0, errMeta
+		}
 		s.rest = line + "\n"
 	}
 	n := copy(p, s.rest)
@@ -218,11 +264,29 @@ func (s *shell) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// nextLine is a line that was pasted, or asks for one.
+func (s *shell) nextLine(tag string) (string, error) {
+	if len(s.pasted) == 0 {
+		entered, err := s.ask(s.prompt(tag), tag == "")
+		if err != nil {
+			return "", err
+		}
+		s.pasted = strings.Split(entered, "\n")
+	}
+	line := s.pasted[0]
+	s.pasted = s.pasted[1:]
+	return line, nil
+}
+
 // ask reads a line, which may be a command: errInterrupted and errEnd are the other
 // results.
 func (s *shell) ask(prompt string, command bool) (string, error) {
 	s.cut.Store(false)
 	s.db.clearInterrupt()
+	select {
+	case <-s.interrupted:
+	default:
+	}
 	line, err := s.lines.readLine(prompt, command)
 	if err == errGone {
 		s.stop(statusHangup) // the signal may still be on its way
@@ -245,67 +309,46 @@ func (s *shell) prompt(tag string) string {
 	return s.prompts.command
 }
 
-// execute runs a command and shows its reply.
+// execute runs a command and shows its reply, and what may help to understand it.
 func (s *shell) execute(args [][]byte) error {
+	if string(args[0]) == "?" {
+		args[0] = []byte("HELP")
+	}
+	if len(args) == 1 && strings.EqualFold(string(args[0]), "HELP") {
+		width, _ := windowSize(s.display)
+		return s.showText(overview(width))
+	}
 	if !s.confirmed(args) {
 		return nil
 	}
+	s.lastArgs = cloneArgs(args)
+	start := time.Now()
 	reply := s.db.do(args)
+	took := time.Since(start)
 	if s.cut.Load() {
 		s.keys.discard() // as the terminal does with what it still holds
 	}
 	if s.db.quit() {
 		return nil
 	}
-	if err := s.show(reply); err != nil || command.Lookup(args[0]) != nil {
+	if err := s.show(&reply); err != nil {
 		return err
 	}
-	return s.hint(args[0])
-}
-
-// hint says which command was meant instead of one that does not exist.
-func (s *shell) hint(name []byte) error {
-	if meant := suggest(name); meant != "" {
-		return s.write([]byte("did you mean " + meant + "?\n"))
-	}
+	s.showTime(took)
+	s.advise(args, &reply)
 	return nil
 }
 
-// maxKept is how much memory in bytes is kept for the next reply.
-const maxKept = 1 << 20
-
-func (s *shell) show(reply wire.Reply) error {
-	s.out = appendReply(s.out[:0], &reply)
-	err := s.write(s.out)
-	if cap(s.out) > maxKept {
-		s.out = nil
+// advise tells after a reply what it does not say itself.
+func (s *shell) advise(args [][]byte, reply *wire.Reply) {
+	if text := advise(args, reply); text != "" {
+		s.note(text)
+		return
 	}
-	return err
-}
-
-// piece is how much is written between two looks for Ctrl-C.
-const piece = 16 << 10
-
-// write writes to stdout until Ctrl-C. When nobody reads it the shell ends.
-func (s *shell) write(b []byte) error {
-	for len(b) > 0 {
-		if s.cut.Load() && len(b) > piece {
-			b = []byte("\n")
-		}
-		n, err := os.Stdout.Write(b[:min(len(b), piece)])
-		switch {
-		case errors.Is(err, syscall.EPIPE):
-			s.stop(statusPipe)
-			return nil
-		case errors.Is(err, syscall.EIO): // of a terminal
-			s.stop(statusHangup)
-			return nil
-		case err != nil:
-			return err
-		}
-		b = b[n:]
+	if !s.told && len(s.typed) == 1 && endsInSemicolon(s.typed[0], args) {
+		s.told = true
+		s.note(semicolon)
 	}
-	return nil
 }
 
 // say tells something that is no reply.

@@ -3,10 +3,7 @@ package repl
 import (
 	"bytes"
 	"io"
-	"strconv"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 )
 
 // screen draws the prompt and the line that readline edits. readline's own
@@ -14,28 +11,58 @@ import (
 // wrong with wide ones, and can loop for ever in narrow windows. So what it
 // writes for that is replaced: it hands the line to Paint (as its Painter) and
 // writes the picture next, or it writes clearLine, both to Write (as its Stdout).
-// The rest of what it writes, such as the list of completions, passes.
+// Its search line is shown below the line, and the rest of what it writes passes.
 type screen struct {
-	out   io.Writer
-	width func() int
+	out     io.Writer
+	size    func() (columns, rows int)
+	palette *palette
+	// look returns the style of each character of a line, and what to show behind
+	// it; nil shows it plainly.
+	look func(line []rune, cursor int) (styles []style, hint string)
 
 	mu      sync.Mutex // guards what follows: suspending happens beside the drawing
 	prompt  string
 	line    []rune
 	cursor  int
-	painted bool // the next write is readline's picture of line
-	over    bool // the line has been entered: nothing more of it is drawn
-	row     int  // where the terminal's cursor is, counted from the row of the prompt
+	below   []string // rows under the line, until the next key
+	painted bool     // the next write is readline's picture of line
+	final   bool     // the key under way ends the line
+	over    bool     // the line has been entered: nothing more of it is drawn
+	row     int      // where the terminal's cursor is, counted from the row of the prompt
 }
 
 // clearLine is what readline begins with when it takes a line from the screen.
 const clearLine = "\x1b[J"
 
+// Between these the terminal marks what is pasted.
+const (
+	pasteModeOn  = "\x1b[?2004h"
+	pasteModeOff = "\x1b[?2004l"
+)
+
 // begin prepares for a new line on a row of its own.
 func (s *screen) begin(prompt string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prompt, s.over, s.row = prompt, false, 0
+	s.prompt, s.over, s.row, s.below = prompt, false, 0, nil
+	s.line, s.cursor = s.line[:0], 0
+	io.WriteString(s.out, pasteModeOn)
+}
+
+// key prepares for what a key does to the line: readline adds a line end to it if
+// the key is one that ends it.
+func (s *screen) key(final bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.final, s.below = final, nil
+}
+
+// show puts rows under the line when it is drawn the next time. They must be
+// narrower than the window.
+func (s *screen) show(rows []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.below = rows
 }
 
 // Paint takes the line that is to be drawn. readline gets nothing back to draw.
@@ -57,10 +84,28 @@ func (s *screen) Write(b []byte) (int, error) {
 		return len(b), s.draw()
 	case bytes.HasPrefix(b, []byte(clearLine)):
 		return len(b), nil
+	case bytes.Contains(b, []byte("-i-search: ")):
+		s.below = []string{searchLine(b, s.width())}
+		return len(b), s.draw()
 	}
-	// Chosen completions are reversed rather than coloured.
-	_, err := s.out.Write(bytes.ReplaceAll(b, []byte("\x1b[30;47m"), []byte("\x1b[7m")))
+	_, err := s.out.Write(b)
 	return len(b), err
+}
+
+// searchLine is the text of what readline draws to show what is searched for.
+func searchLine(b []byte, width int) string {
+	if i := bytes.Index(b, []byte(clearLine)); i >= 0 {
+		b = b[i+len(clearLine):]
+	}
+	if i := bytes.IndexByte(b, '\x1b'); i >= 0 {
+		b = b[:i]
+	}
+	return shorten(string(appendVisible(nil, b)), width-1)
+}
+
+func (s *screen) width() int {
+	columns, _ := s.size()
+	return max(columns, 2)
 }
 
 // draw replaces the line on the screen and puts the cursor in its place.
@@ -69,121 +114,104 @@ func (s *screen) draw() error {
 		return nil
 	}
 	line := s.line
-	s.over = len(line) > 0 && line[len(line)-1] == '\n'
+	s.over = s.final && len(line) > 0 && line[len(line)-1] == '\n'
 	if s.over {
 		line = line[:len(line)-1]
 	}
-	p := picture{width: max(s.width(), 2)}
-	p.up(s.row)
-	p.text = append(p.text, clearLine...)
+	p := picture{width: s.width(), palette: s.palette}
+	if p.palette == nil {
+		p.palette = &palette{}
+	}
 	for _, r := range s.prompt {
 		p.add(r)
 	}
-	var cursor position
+	cursor := s.drawLine(&p, line)
+	if s.over {
+		p.text = append(p.text, pasteModeOff+"\n"...)
+		return s.replace(p.text, p.at.row)
+	}
+	_, height := s.size()
+	top := p.cut(max(height, 1), cursor)
+	p.moveBack(cursor)
+	return s.replace(p.text, cursor.row-top)
+}
+
+// drawLine adds the line, and what is shown with it while it is edited. It returns
+// where the cursor belongs.
+func (s *screen) drawLine(p *picture, line []rune) (cursor position) {
+	var styles []style
+	hint := ""
+	if s.look != nil {
+		styles, hint = s.look(line, s.cursor)
+	}
 	for i, r := range line {
 		if i == s.cursor {
 			cursor = p.next(r)
 		}
+		if i < len(styles) {
+			p.use(styles[i])
+		}
 		p.add(r)
 	}
-	switch {
-	case s.over:
-		p.text = append(p.text, '\n')
-	case s.cursor < len(line):
-		p.settle()
-		p.moveBack(cursor)
-	default:
+	p.use(stylePlain)
+	if s.over {
+		return cursor
+	}
+	if s.cursor >= len(line) {
+		cursor = p.next(' ')
+		p.use(styleHint)
+		for _, r := range shortenHint(hint, s.hintRoom(p)) {
+			p.add(r)
+		}
+		p.use(stylePlain)
+	}
+	for _, row := range s.below {
+		p.newline()
+		p.text = append(p.text, row...)
+	}
+	if len(s.below) == 0 {
 		p.settle()
 	}
-	s.row = p.at.row
+	return cursor
+}
+
+// hintRoom is how many columns a hint may take: the rest of its row and the next,
+// if the window has room for that.
+func (s *screen) hintRoom(p *picture) int {
+	rest := p.width - p.at.column - 1
+	if _, height := s.size(); p.at.row+len(s.below)+2 < height {
+		rest += p.width
+	}
+	return rest
+}
+
+// replace sends a picture in the place of the one before; row is where it leaves the
+// cursor.
+func (s *screen) replace(text []byte, row int) error {
+	p := picture{}
+	p.up(s.row)
+	p.text = append(append(p.text, clearLine...), text...)
+	s.row = row
 	_, err := s.out.Write(p.text)
 	return err
 }
 
-// leave puts the cursor below the line, which is drawn anew the next time.
+// leave puts the cursor below the line, which is drawn anew the next time, and
+// takes away what was shown beside it.
 func (s *screen) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
 		return
 	}
+	s.below, s.cursor = nil, len(s.line)
+	look := s.look
+	s.look = nil
+	s.draw()
+	s.look = look
 	s.row = 0
-	io.WriteString(s.out, "\n")
+	io.WriteString(s.out, pasteModeOff+"\n")
 }
 
-// position is a place on the screen, counted from the first column of the row
-// of the prompt. A column equal to the width is where a terminal keeps its cursor
-// after it has filled a row: the next character goes to the next one.
-type position struct{ row, column int }
-
-// picture is what is sent to the terminal, and where that takes the cursor.
-type picture struct {
-	width int
-	text  []byte
-	at    position
-}
-
-// add writes a character of the line, or what stands for it.
-func (p *picture) add(r rune) {
-	switch {
-	case r == '\t':
-		for range 4 {
-			p.put(' ', 1)
-		}
-	case unicode.IsControl(r):
-		p.put('^', 1)
-		p.put('@'|r&0x1f, 1)
-	default:
-		p.put(r, runeWidth(r))
-	}
-}
-
-func (p *picture) put(r rune, width int) {
-	p.wrap(width)
-	p.at.column += width
-	p.text = utf8.AppendRune(p.text, r)
-}
-
-// next is where add would put a character.
-func (p *picture) next(r rune) position {
-	after := *p
-	after.wrap(runeWidth(r))
-	return after.at
-}
-
-// wrap goes to the next row, as the terminal does by itself, if there is no place
-// for a character of that width.
-func (p *picture) wrap(width int) {
-	if p.at.column+width > p.width {
-		p.at = position{row: p.at.row + 1}
-	}
-}
-
-// settle takes the cursor to where the next character would go.
-func (p *picture) settle() {
-	if p.at.column == p.width { // only a character makes the terminal go to the next row
-		p.text = append(p.text, " \r"...)
-		p.wrap(1)
-	}
-}
-
-// moveBack moves the cursor to an earlier place.
-func (p *picture) moveBack(to position) {
-	p.up(p.at.row - to.row)
-	if to.column > 0 {
-		p.text = append(p.text, "\x1b["...)
-		p.text = strconv.AppendInt(p.text, int64(to.column), 10)
-		p.text = append(p.text, 'C')
-	}
-	p.at = to
-}
-
-// up moves the cursor to the first column, so many rows further up.
-func (p *picture) up(rows int) {
-	p.text = append(p.text, '\r')
-	if rows > 0 {
-		p.text = append(p.text, "\x1b["...)
-		p.text = strconv.AppendInt(p.text, int64(rows), 10)
-		p.text = append(p.text, 'A')
-	}
-}
+// resume undoes what leave did to the terminal.
+func (s *screen) resume() { io.WriteString(s.out, pasteModeOn) }

@@ -72,10 +72,11 @@ func TestShellEditing(t *testing.T) {
 	c.keys("GETD" + tab)
 	c.expectAt(0, 14, "nubdb> GETDEL")
 	c.keys("\x15" + "EXPI" + tab + tab)
-	c.expect("nubdb> EXPIRE", "EXPIRE       EXPIREAT     EXPIRETIME")
+	c.expect("nubdb> EXPIRE", "EXPIRE      EXPIREAT    EXPIRETIME")
+	c.keys(tab + tab)
+	c.expectAt(0, 17, "nubdb> EXPIRETIME", "EXPIRE      EXPIREAT    EXPIRETIME")
 	c.keys(ctrlC)
-	c.keys(ctrlC)
-	c.expect("nubdb>")
+	c.expect("nubdb> EXPIRETIME^C", "nubdb>")
 	c.keys("\x13") // Ctrl-S does not stop the terminal
 	c.expect("nubdb>", "fwd-i-search:")
 	c.keys(ctrlC + ctrlD)
@@ -242,7 +243,7 @@ func TestShellAsksBeforeClear(t *testing.T) {
 	c.keys("MSET a 1 b 2 c 3\r")
 	c.expect("OK", "nubdb>")
 	c.keys("CLEAR now\r") // would not run
-	c.expect("(error) ERR syntax error", "nubdb>")
+	c.expect("(error) ERR syntax error", "usage: CLEAR [ASYNC | SYNC]", "example: CLEAR", "nubdb>")
 	for _, answer := range []string{"\r", "n\r", "yikes\r", "y" + ctrlC} {
 		c.keys("FLUSHALL\r")
 		c.expect("nubdb> FLUSHALL", "delete 3 keys? [y/N]")

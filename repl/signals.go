@@ -14,8 +14,9 @@ var caught = [...]os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, sys
 // listen reacts to signals until stopListening.
 func (s *shell) listen() {
 	// Go kills a process that writes to a closed stdout, with the terminal as it
-	// is. When the signal is ignored the write fails with EPIPE instead.
-	signal.Ignore(syscall.SIGPIPE)
+	// is. When somebody wants the signal the write fails with EPIPE instead. (Were it
+	// ignored, so it would be by the programs that the shell starts.)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	for _, sig := range caught {
 		if !signal.Ignored(sig) { // nohup
 			signal.Notify(s.signals, sig)
@@ -53,6 +54,7 @@ func (s *shell) interrupt() {
 	if s.term.busy.Load() {
 		s.cut.Store(true)
 		s.db.interrupt()
+		s.wake()
 	} else {
 		s.keys.interrupt()
 	}
@@ -70,7 +72,16 @@ func (s *shell) stop(status int) {
 	}
 	s.cut.Store(true)
 	s.db.interrupt()
+	s.wake()
 	s.keys.Close()
+}
+
+// wake ends the pause of \watch, the one under way or the next.
+func (s *shell) wake() {
+	select {
+	case s.interrupted <- struct{}{}:
+	default:
+	}
 }
 
 // suspend is Ctrl-Z at the prompt: it stops the process group, as the terminal

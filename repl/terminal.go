@@ -28,6 +28,7 @@ type terminal struct {
 	busy    atomic.Bool   // the mode is run
 	mu      sync.Mutex    // guards the terminal's mode and current
 	current *unix.Termios // what it is, or was before restore; nil at first
+	lent    bool          // another program has the terminal
 }
 
 // openTerminal remembers the mode of a terminal and does not change it. With plain
@@ -82,20 +83,37 @@ func (t *terminal) restore() {
 	}
 }
 
+// lend gives the terminal to another program as it was found, until takeBack.
+func (t *terminal) lend() {
+	t.restore()
+	t.setLent(true)
+}
+
+func (t *terminal) takeBack() {
+	t.setLent(false)
+	t.reenter()
+}
+
+func (t *terminal) setLent(lent bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lent = lent
+}
+
 // reenter returns to the mode before restore: the shell goes on after it was stopped.
 func (t *terminal) reenter() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.current != nil {
+	if t.current != nil && !t.lent {
 		unix.IoctlSetTermios(t.fd, ioctlSetTermios, t.current)
 	}
 }
 
-// columns is the width of the window that file shows, 80 if it does not say.
-func columns(file *os.File) int {
+// windowSize is the size of the window that file shows, 80 x 24 if it does not say.
+func windowSize(file *os.File) (columns, rows int) {
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return 80
+	if err != nil || size.Col == 0 || size.Row == 0 {
+		return 80, 24
 	}
-	return int(size.Col)
+	return int(size.Col), int(size.Row)
 }

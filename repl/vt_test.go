@@ -14,6 +14,7 @@ type vt struct {
 	rows          [][]string // a string for each column: "" behind a wide character, " " where nothing was written
 	row, column   int
 	filled        bool   // the next character goes to the next row
+	hint          bool   // what is written is grey or faint, as only hints are
 	rest          []byte // of a character or sequence that is not complete
 }
 
@@ -87,6 +88,9 @@ func (v *vt) put(r rune) {
 		v.column = 0
 	}
 	v.rows[v.row][v.column] = string(r)
+	if v.hint {
+		v.rows[v.row][v.column] = hintMark + string(r)
+	}
 	if width == 2 {
 		v.rows[v.row][v.column+1] = ""
 	}
@@ -127,18 +131,42 @@ func (v *vt) sequence(b []byte) int {
 			v.rows[row] = v.blank()
 		}
 	case 'm':
+		v.hint = digits && (n == 2 || n == 90)
+	case 'h', 'l': // the terminal marks pastes, or does not
 	default:
 		panic("a sequence that the test terminal does not know: " + string(b[:i+1]))
 	}
 	return i + 1
 }
 
-// text is the rows up to the last that is not blank, without blanks at their ends.
+// hintMark is before each character that is part of a hint.
+const hintMark = "\x00"
+
+// text is the rows up to the last that is not blank, without blanks at their ends
+// and without hints.
 func (v *vt) text() []string {
+	return v.shown(func(cell string) string {
+		if strings.HasPrefix(cell, hintMark) {
+			return " "
+		}
+		return cell
+	})
+}
+
+// textWithHints is text with hints.
+func (v *vt) textWithHints() []string {
+	return v.shown(func(cell string) string { return strings.TrimPrefix(cell, hintMark) })
+}
+
+func (v *vt) shown(show func(cell string) string) []string {
 	var rows []string
 	last := 0
 	for i, row := range v.rows {
-		rows = append(rows, strings.TrimRight(strings.Join(row, ""), " "))
+		var text strings.Builder
+		for _, cell := range row {
+			text.WriteString(show(cell))
+		}
+		rows = append(rows, strings.TrimRight(text.String(), " "))
 		if rows[i] != "" {
 			last = i + 1
 		}

@@ -1,7 +1,6 @@
 package repl
 
 import (
-	"strings"
 	"testing"
 )
 
@@ -36,47 +35,6 @@ func TestDistance(t *testing.T) {
 		if got := distance(test.a, test.b); got != test.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
 		}
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	room := true
-	c := &completer{room: func() bool { return room }}
-	for _, test := range []struct {
-		line, want string
-		room       bool
-	}{
-		{"GETD", "EL ", true},
-		{"getd", "el ", true},
-		{"  GETD", "EL ", true},
-		{"EXPI", "RE |REAT |RETIME ", true},
-		{"EXPI", "", false}, // no place for a list
-		{"GETD", "EL ", false},
-		{"HELP GETD", "EL ", true},
-		{"help getd", "el ", true},
-		{"", "", true},
-		{"GET ", "", true},
-		{"GET GETD", "", true},
-		{"HELP GET GETD", "", true},
-		{"日", "", true},
-	} {
-		room = test.room
-		line := []rune(test.line)
-		rest, _ := c.Do(line, len(line))
-		var got []string
-		for _, r := range rest {
-			got = append(got, string(r))
-		}
-		if strings.Join(got, "|") != test.want {
-			t.Errorf("%q (room %v): %q, want %q", test.line, test.room, got, test.want)
-		}
-	}
-	if rest, shared := c.Do([]rune("SIZ GET"), 3); len(rest) != 1 || string(rest[0]) != "E " || shared != 3 {
-		t.Errorf("in the midst of a line: %q, %d", rest, shared)
-	}
-	c.off = true
-	if rest, shared := c.Do([]rune("SIZ"), 3); len(rest) != 1 || string(rest[0]) != "\t" || shared != 0 {
-		t.Errorf("where no command is typed: %q, %d; want a TAB", rest, shared)
 	}
 }
 

@@ -1,0 +1,66 @@
+package repl
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+)
+
+// errNoProgram says that sh could not find or run a program.
+var errNoProgram = errors.New("no such program")
+
+// The exit statuses of sh for a program that it cannot find or run.
+const (
+	shellNotRun   = 126
+	shellNotFound = 127
+)
+
+// runProgram runs a program with sh, on the terminal as the shell found it. It has the
+// terminal's keys and signals for itself; the database is free for it as soon as the
+// shell has been idle for a moment. stdin is the terminal if it is nil.
+func (s *shell) runProgram(line string, stdin io.Reader) error {
+	cmd := exec.Command("/bin/sh", "-c", line)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, os.Stdout, os.Stderr
+	if stdin == nil {
+		cmd.Stdin = os.Stdin
+	}
+	if os.Getenv("LESS") == "" {
+		cmd.Env = append(os.Environ(), lessOptions)
+	}
+	s.term.lend()
+	err := cmd.Run()
+	s.term.takeBack()
+	s.cut.Store(false) // Ctrl-C was for the program
+	exit := (*exec.ExitError)(nil)
+	switch {
+	case errors.As(err, &exit) && (exit.ExitCode() == shellNotFound || exit.ExitCode() == shellNotRun):
+		return errNoProgram
+	case errors.As(err, &exit), err == nil:
+		return nil
+	case errors.Is(err, os.ErrNotExist): // no sh
+		return errNoProgram
+	}
+	return nil // the program did not read all: its own business
+}
+
+// pipe is \|: it hands the last reply to a program.
+func (s *shell) pipe(program string) {
+	switch {
+	case program == "":
+		s.note(`usage: \| PROGRAM, as in \| jq .`)
+	case s.last == nil:
+		s.note("there is no reply yet, or it was too long to be kept")
+	default:
+		s.runProgram(program, bytes.NewReader(s.last))
+	}
+}
+
+// escape is \!: it runs a program, or sh.
+func (s *shell) escape(program string) {
+	if program == "" {
+		program = "exec ${SHELL:-sh}"
+	}
+	s.runProgram(program, nil)
+}

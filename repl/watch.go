@@ -1,0 +1,83 @@
+package repl
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// watchEvery is how often \watch repeats a command unless it is told.
+const watchEvery = 2 * time.Second
+
+// isSeconds tells whether a word is the interval of \watch.
+func isSeconds(word string) bool {
+	seconds, err := strconv.ParseFloat(word, 64)
+	return err == nil && seconds >= 0 && seconds <= 86400
+}
+
+// watch is \watch [SECONDS] [COMMAND]: it runs the command, or the last one, again and
+// again until Ctrl-C. Between two runs the database is free for others.
+func (s *shell) watch(rest string) error {
+	interval := watchEvery
+	if word, after, _ := strings.Cut(rest, " "); isSeconds(word) {
+		seconds, _ := strconv.ParseFloat(word, 64)
+		interval, rest = time.Duration(seconds*float64(time.Second)), strings.TrimSpace(after)
+	}
+	args := s.lastArgs
+	if rest != "" {
+		var err error
+		if args, err = parseCommand(rest); err != nil {
+			s.note("the command of \\watch: " + err.Error())
+			return nil
+		}
+		args = cloneArgs(args)
+	}
+	if len(args) == 0 {
+		s.note(`usage: \watch [SECONDS] COMMAND, as in \watch 2 SIZE`)
+		return nil
+	}
+	if !s.confirmed(args) {
+		return nil
+	}
+	s.quiet = true
+	defer func() { s.quiet = false }()
+	for {
+		reply := s.db.do(args)
+		if s.db.quit() || s.ending() {
+			return nil
+		}
+		s.out = append(s.out[:0], time.Now().Format("15:04:05  ")...)
+		text := s.appendFormatted(nil, &reply, s.file == nil)
+		if bytes.Count(text, []byte("\n")) > 1 {
+			s.out = append(s.out, '\n')
+		}
+		s.out = append(s.out, text...)
+		if err := s.write(s.out); err != nil {
+			return err
+		}
+		if s.cut.Load() || s.ending() || !s.pause(interval) {
+			return nil
+		}
+	}
+}
+
+// pause waits, and returns false when Ctrl-C or a signal ended that.
+func (s *shell) pause(interval time.Duration) bool {
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return !s.cut.Load()
+	case <-s.interrupted:
+		return false
+	}
+}
+
+func cloneArgs(args [][]byte) [][]byte {
+	copies := make([][]byte, len(args))
+	for i := range args {
+		copies[i] = bytes.Clone(args[i])
+	}
+	return copies
+}
