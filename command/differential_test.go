@@ -26,6 +26,11 @@ func newTwins(t *testing.T, sessions int) *twins {
 	for range sessions {
 		w.sessions = append(w.sessions, newSession(db, Options{}))
 	}
+	t.Cleanup(func() { // a test that failed may have left a transaction open, for which Close would wait
+		for _, s := range w.sessions {
+			s.Rollback()
+		}
+	})
 	return w
 }
 
@@ -69,7 +74,9 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 		// before the unit; Valkey 8 does not.
 		return got.IsError() && (want.Kind == wire.KindInteger && want.Int <= 0 || string(got.Str) == string(errSyntax) && string(want.Str) == string(errNotInteger))
 	case name == "scan" && strings.HasPrefix(string(got.Str), "ERR unknown type"):
-		return want.Kind == wire.KindArray // Redis 7.0 finds no key of such a type
+		return true // Redis 7.0 finds no key of such a type, or an error behind it
+	case name == "scan" && string(got.Str) == string(errCursor):
+		return true // Redis 7.0 takes an empty word for 0
 	case got.Kind != want.Kind || len(got.Elems) != len(want.Elems):
 		return false
 	}
@@ -83,9 +90,9 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 	}
 	switch name {
 	case "ttl", "expiretime":
-		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 1
+		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60 // an atomic run has one time
 	case "pttl", "pexpiretime":
-		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 2000
+		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60_000
 	case "keys":
 		return slices.Equal(sorted(got), sorted(want))
 	case "scan":
@@ -185,7 +192,10 @@ func TestWrongType(t *testing.T) {
 		"SET list v NX", "SETNX list v", "STRLEN list", "GETRANGE list 0 1", "GETRANGE list x 1", "APPEND list v", "SETRANGE list 0 v",
 		"SETRANGE list 0 " + `""`, "INCR list", "INCRBY list x", "DECR list", "DECRBY list 1", "INCRBYFLOAT list 1", "INCRBYFLOAT list x",
 		"MGET list", "MSETNX list v", "EXISTS list", "TTL list", "EXPIRE list 1000", "PERSIST list", "TOUCH list", "RENAMENX list list",
-		"RENAME list other", "EXISTS list", "GET other", "RENAME other list", "KEYS *", "DBSIZE", "SET list v XX", "GET list",
+		"SETBIT list 0 1", "SETBIT list 0 2", "GETBIT list 0", "GETBIT list x", "BITCOUNT list", "BITCOUNT list 0 1", "BITPOS list 1", "BITPOS list 2",
+		"BITOP OR other list", "BITOP OR list other", "BITOP NOT list list", "BITFIELD list", "BITFIELD list GET u8 0", "BITFIELD list SET u8 0 1",
+		"BITFIELD_RO list GET u8 0", "LCS list other", "LCS other list LEN", "LCS list list foo", "COPY other list", "COPY list list",
+		"RESTORE list 0 x", "SCAN 0 TYPE string", "RENAME list other", "EXISTS list", "GET other", "RENAME other list", "KEYS *", "DBSIZE", "SET list v XX", "GET list",
 	} {
 		w.run(t, 0, words(line))
 	}
@@ -195,5 +205,6 @@ func TestWrongType(t *testing.T) {
 	tx.Commit()
 	wrong := errWrongType.Error()
 	expect(t, w.sessions[0], [2]string{"SET list w IFEQ v", wrong}, [2]string{"SET list w IFEQ v GET", wrong}, [2]string{"CAS list v w", wrong},
-		[2]string{"DELIFEQ list v", wrong}, [2]string{"TYPE list", "unknown"}, [2]string{"EXISTS list", ":1"})
+		[2]string{"DELIFEQ list v", wrong}, [2]string{"DUMP list", wrong},
+		[2]string{"COPY list list2", ":1"}, [2]string{"TYPE list2", "unknown"}, [2]string{"TYPE list", "unknown"}, [2]string{"EXISTS list", ":1"})
 }

@@ -98,11 +98,11 @@ func checkWithin(word []byte, most int64, bad error) error {
 	return err
 }
 
-// checkRestore is what Check makes of RESTORE. Whether the key is in the way comes
-// before what is wrong with the time and the payload, so these count with REPLACE only.
+// checkRestore is what Check makes of RESTORE. When it runs without REPLACE and the
+// key is in the way, that is its error.
 func checkRestore(args [][]byte) error {
 	o, err := parseRestore(args)
-	if err != nil || !o.replace {
+	if err != nil {
 		return err
 	}
 	if _, err = o.expireAt(args[2], 0); err != nil {

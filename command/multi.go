@@ -72,9 +72,9 @@ func (w *watchList) add(tx *engine.Tx, key []byte) error {
 	return nil
 }
 
-// compare notes whether a watched key has changed. It is called after every
-// command that writes too, so that a session sees its own changes even when it
-// brings a key back to the state of not being there.
+// compare notes whether a watched key has changed. It is called before every
+// command of the session that writes too, so that a key counts as changed that such
+// a command brings back to the state of not being there.
 func (w *watchList) compare(tx *engine.Tx) error {
 	for i := range w.keys {
 		if w.dirty {

@@ -254,14 +254,15 @@ func (s *Session) execute(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 		*r, err = spec.run(s, args)
 		return err
 	}
+	if spec.Flags&Write != 0 && s.watched.active() {
+		if err := s.watched.compare(s.tx); err != nil {
+			return err
+		}
+	}
 	savepoint := s.tx.Savepoint()
 	*r, err = spec.run(s, args)
-	if spec.Flags&Write != 0 {
-		if err != nil {
-			s.tx.RollbackTo(savepoint)
-		} else if s.watched.active() {
-			err = s.watched.compare(s.tx)
-		}
+	if err != nil && spec.Flags&Write != 0 {
+		s.tx.RollbackTo(savepoint)
 	}
 	return err
 }
