@@ -248,8 +248,8 @@ func checkBitPos(args [][]byte) error {
 func findBit(value []byte, bit byte, from, to int64) int64 {
 	none := -bit ^ 0xff // a byte without such a bit: all zeros or all ones
 	for from < to {
-		if from%8 == 0 && from+8 <= to && value[from/8] == none {
-			from += 8
+		if from%8 == 0 && value[from/8] == none {
+			from += 8 // perhaps behind to, where there would be none either
 			continue
 		}
 		if bitAt(value, from) == bit {

@@ -34,8 +34,8 @@ func TestBitsOneByOne(t *testing.T) {
 	})
 }
 
-// The last bit that a value can have is set in one of 512 MiB; a number of BITFIELD
-// that ends behind it is refused.
+// A number of BITFIELD that ends behind the last bit that a value can have is refused
+// where it is written, and reads as if zeros followed.
 func TestLastBit(t *testing.T) {
 	s := newSession(open(t, engine.Options{}), Options{})
 	expect(t, s, [2]string{"BITFIELD k SET u8 4294967289 1", errTooLong.Error()}, [2]string{"EXISTS k", ":0"},
