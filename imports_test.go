@@ -27,6 +27,7 @@ var libraries = map[string][]string{
 	"/repl":       {"github.com/chzyer/readline", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/batch":      {"github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/server":     {"golang.org/x/sys/unix"},
+	"/bench":      {"github.com/creack/pty"},
 	"/engine":     {"golang.org/x/sys/cpu"}, // which instruction computes CRC-32C
 	"/engine/vfs": {"golang.org/x/sys/unix"},
 }

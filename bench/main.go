@@ -1,7 +1,7 @@
 // Command bench measures nubdb as whole processes, side by side with its peers where
 // they are installed, and prints one line for each figure:
 //
-//	go run ./bench [startup] [open] [load]
+//	go run ./bench [startup] [open] [load] [processes]
 //
 // Runs to be compared are interleaved, and medians are compared, so that a machine whose
 // speed drifts does not decide. Run it while nothing else is at work. Temporary files go
@@ -27,6 +27,7 @@ var benchmarks = []struct {
 	{"startup", startup},
 	{"open", open},
 	{"load", load},
+	{"processes", processes},
 }
 
 func main() {

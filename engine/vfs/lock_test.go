@@ -347,11 +347,35 @@ func TestLockHelper(t *testing.T) {
 	if name == "" {
 		return
 	}
-	if _, err := OS.Lock(name, false, 0, nil); err != nil {
+	if _, err := OS.Lock(name, false, soon, nil); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Println("locked")
 	io.Copy(io.Discard, os.Stdin)
+}
+
+// A process that is killed while it waits keeps the lock from nobody.
+func TestDeadWaiter(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "LOCK")
+	l, err := OS.Lock(name, false, 0, nil)
+	must(t, err)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLockHelper$")
+	cmd.Env = append(os.Environ(), "VFS_TEST_LOCK="+name)
+	must(t, cmd.Start())
+	awaitWaiters(t, OS, name, 1)
+	got := make(chan error)
+	go func() {
+		l, err := OS.Lock(name, false, soon, nil)
+		if err == nil {
+			err = l.Close()
+		}
+		got <- err
+	}()
+	awaitWaiters(t, OS, name, 2)
+	must(t, cmd.Process.Kill())
+	cmd.Wait()
+	must(t, l.Close())
+	must(t, <-got)
 }
 
 func TestLockOfProcess(t *testing.T) {
