@@ -82,7 +82,7 @@ func (s *Server) startFIFO() error {
 // the names is something else.
 func newFIFO(in, out string, newSession func() *command.Session, harden func() error, log *slog.Logger) (*fifo, error) {
 	f := &fifo{
-		in:         requestPipe{path: in, kept: -1},
+		in:         requestPipe{path: in, fd: -1, kept: -1},
 		out:        replyPipe{path: out, now: time.Now},
 		newSession: newSession, harden: harden, log: log,
 	}
@@ -164,7 +164,8 @@ func (f *fifo) session(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return s.replies, f.in.drain()
+	_, err := io.Copy(io.Discard, &f.in) // what follows QUIT
+	return s.replies, err
 }
 
 // deliver hands the replies of a session to its client. If they cannot be delivered that is

@@ -292,7 +292,7 @@ func TestRequestPipeKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	p := requestPipe{path: path, alarm: a, kept: -1}
+	p := requestPipe{path: path, alarm: a, fd: -1, kept: -1}
 	session := func(want string) {
 		t.Helper()
 		if got, err := io.ReadAll(&p); string(got) != want || err != nil {
@@ -308,21 +308,19 @@ func TestRequestPipeKeeps(t *testing.T) {
 	}
 
 	open()
-	go write("first")
-	session("first")
-	write("early")
-	if err := p.drain(); err != nil {
+	if err := errors.Join(write("first"), write("early")); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadFull(&p, make([]byte, len("first"))); err != nil {
 		t.Error(err)
 	}
 	p.close()
 	open()
 	session("early")
-	p.close()
 	waiting := make(chan error, 1)
 	go func() { waiting <- write("late") }()
 	open()
 	session("late")
-	p.close()
 	if err := within(t, waiting); err != nil {
 		t.Error(err)
 	}

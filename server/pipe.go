@@ -23,9 +23,8 @@ var errUnread = errors.New("nobody reads them")
 type requestPipe struct {
 	path  string
 	alarm *alarm
-	fd    int
+	fd    int  // -1 between two sessions
 	begun bool // a writer has come, so that reading nothing is the end of the session
-	ended bool // it was
 	kept  int  // see close; -1 if there is none
 }
 
@@ -34,7 +33,7 @@ func (p *requestPipe) open() (err error) {
 	if p.fd, err = openPipe(p.path, unix.O_RDONLY); err != nil {
 		return err
 	}
-	p.begun, p.ended = false, false
+	p.begun = false
 	if p.kept < 0 {
 		return nil
 	}
@@ -47,14 +46,19 @@ func (p *requestPipe) open() (err error) {
 	return err
 }
 
-// close ends a session. Somebody may have opened the pipe after the session had ended, and
-// have written to it: that is kept for the next session. Should they write after this they
-// get EPIPE, an error that they see. It never happens to clients that take turns.
+// close ends a session, at once when its end has been read. Somebody may have opened the pipe
+// in between, and have written to it: that is kept for the next session. Should they write
+// after this they get EPIPE, an error that they see. It never happens to clients that take
+// turns.
 func (p *requestPipe) close() {
+	if p.fd < 0 {
+		return
+	}
 	if keeps {
 		p.kept, _ = openPipe(p.path, unix.O_WRONLY)
 	}
 	unix.Close(p.fd)
+	p.fd = -1
 	if p.kept >= 0 && !holds(p.kept) {
 		p.forget()
 	}
@@ -68,9 +72,9 @@ func (p *requestPipe) forget() {
 	}
 }
 
-// Read returns io.EOF when all writers have closed the pipe.
+// Read returns io.EOF when all writers have closed the pipe, and from then on.
 func (p *requestPipe) Read(b []byte) (int, error) {
-	for {
+	for p.fd >= 0 {
 		if !p.begun {
 			if err := p.alarm.wait(p.fd); err != nil {
 				return 0, err
@@ -85,21 +89,12 @@ func (p *requestPipe) Read(b []byte) (int, error) {
 		case err != nil:
 			return 0, &os.PathError{Op: "read", Path: p.path, Err: err}
 		case n == 0:
-			p.ended = true
-			return 0, io.EOF
+			p.close()
 		default:
 			return n, nil
 		}
 	}
-}
-
-// drain reads what a client writes that nobody is interested in.
-func (p *requestPipe) drain() error {
-	if p.ended {
-		return nil // what can be read now is of the next session
-	}
-	_, err := io.Copy(io.Discard, p)
-	return err
+	return 0, io.EOF
 }
 
 // replyPipe is the named pipe that clients read replies from.
