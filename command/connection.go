@@ -33,10 +33,15 @@ func checkSelect(args [][]byte) error {
 // parseDatabase reads the number of a database, of which there is one.
 func parseDatabase(word []byte) error {
 	n, err := parseInteger(word)
-	if err == nil && n != 0 {
-		err = errDatabase
+	switch {
+	case err != nil:
+		return err
+	case n != int64(int32(n)):
+		return errNotInt
+	case n != 0:
+		return errDatabase
 	}
-	return err
+	return nil
 }
 
 // QUIT

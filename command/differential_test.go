@@ -93,6 +93,8 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60 // an atomic run has one time
 	case "pttl", "pexpiretime":
 		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60_000
+	case "object":
+		return objectSimilar(string(got.Str), string(want.Str))
 	case "keys":
 		return slices.Equal(sorted(got), sorted(want))
 	case "scan":
@@ -103,6 +105,13 @@ func similar(name string, queued []string, got, want wire.Reply) bool {
 		return err1 == nil && err2 == nil && bytes.Equal(ours, theirs)
 	}
 	return false
+}
+
+// objectSimilar compares the encodings of OBJECT: there a value that was changed in
+// place is raw, and the result of INCRBYFLOAT is a text, whatever they look like.
+// The integers that are its other replies are the server's own.
+func objectSimilar(got, want string) bool {
+	return got == want || want == "raw" || want == "embstr" && got == "int"
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }

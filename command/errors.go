@@ -46,24 +46,26 @@ const (
 
 // The errors of single commands on strings, bits and keys, in Valkey's words.
 const (
-	errBit          replyError = "ERR bit is not an integer or out of range"                                                        // SETBIT to something else than 0 or 1
-	errBitArgument  replyError = "ERR The bit argument must be 1 or 0."                                                             // BITPOS of something else
-	errBitOffset    replyError = "ERR bit offset is not an integer or out of range"                                                 // a bit before the start or behind engine.MaxValue
-	errBitOpNot     replyError = "ERR BITOP NOT must be called with a single source key."                                           // BITOP NOT of several keys
-	errFieldType    replyError = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is." // BITFIELD
-	errOverflowType replyError = "ERR Invalid OVERFLOW type specified"                                                              // BITFIELD
-	errBitFieldRO   replyError = "ERR BITFIELD_RO only supports the GET subcommand"                                                 // BITFIELD_RO that would write
-	errLCSType      replyError = "ERR The specified keys must contain string values"                                                // LCS of another type
-	errLCSBoth      replyError = "ERR If you want both the length and indexes, please just use IDX."                                // LCS
-	errLCSTooLong   replyError = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"                     // LCS of values whose lengths have too large a product
-	errSameObject   replyError = "ERR source and destination objects are the same"                                                  // COPY of a key to itself
-	errCursor       replyError = "ERR invalid cursor"                                                                               // SCAN from what is not a decimal number of 64 bits
-	errBusyKey      replyError = "BUSYKEY Target key name already exists."                                                          // RESTORE without REPLACE
-	errRestoreTTL   replyError = "ERR Invalid TTL value, must be >= 0"                                                              // RESTORE
-	errRestoreIdle  replyError = "ERR Invalid IDLETIME value, must be >= 0"                                                         // RESTORE
-	errRestoreFreq  replyError = "ERR Invalid FREQ value, must be >= 0 and <= 255"                                                  // RESTORE
-	errPayload      replyError = "ERR DUMP payload version or checksum are wrong"                                                   // RESTORE of what no DUMP made, or a much newer one
-	errPayloadData  replyError = "ERR Bad data format"                                                                              // RESTORE of another type than a string, or of bytes that are none
+	errBit          replyError = "ERR bit is not an integer or out of range"                                                                                                                                              // SETBIT to something else than 0 or 1
+	errBitArgument  replyError = "ERR The bit argument must be 1 or 0."                                                                                                                                                   // BITPOS of something else
+	errBitOffset    replyError = "ERR bit offset is not an integer or out of range"                                                                                                                                       // a bit before the start or behind engine.MaxValue
+	errBitOpNot     replyError = "ERR BITOP NOT must be called with a single source key."                                                                                                                                 // BITOP NOT of several keys
+	errFieldType    replyError = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."                                                                                       // BITFIELD
+	errOverflowType replyError = "ERR Invalid OVERFLOW type specified"                                                                                                                                                    // BITFIELD
+	errBitFieldRO   replyError = "ERR BITFIELD_RO only supports the GET subcommand"                                                                                                                                       // BITFIELD_RO that would write
+	errLCSType      replyError = "ERR The specified keys must contain string values"                                                                                                                                      // LCS of another type
+	errLCSBoth      replyError = "ERR If you want both the length and indexes, please just use IDX."                                                                                                                      // LCS
+	errLCSTooLong   replyError = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"                                                                                                           // LCS of values whose lengths have too large a product
+	errNotInt       replyError = "ERR value is out of range, value must between -2147483648 and 2147483647"                                                                                                               // the number of a database that no server could have
+	errSameObject   replyError = "ERR source and destination objects are the same"                                                                                                                                        // COPY of a key to itself
+	errCursor       replyError = "ERR invalid cursor"                                                                                                                                                                     // SCAN from what is not a decimal number of 64 bits
+	errBusyKey      replyError = "BUSYKEY Target key name already exists."                                                                                                                                                // RESTORE without REPLACE
+	errRestoreTTL   replyError = "ERR Invalid TTL value, must be >= 0"                                                                                                                                                    // RESTORE
+	errRestoreIdle  replyError = "ERR Invalid IDLETIME value, must be >= 0"                                                                                                                                               // RESTORE
+	errRestoreFreq  replyError = "ERR Invalid FREQ value, must be >= 0 and <= 255"                                                                                                                                        // RESTORE
+	errNoFreq       replyError = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust." // OBJECT FREQ
+	errPayload      replyError = "ERR DUMP payload version or checksum are wrong"                                                                                                                                         // RESTORE of what no DUMP made, or a much newer one
+	errPayloadData  replyError = "ERR Bad data format"                                                                                                                                                                    // RESTORE of another type than a string, or of bytes that are none
 )
 
 // errorReply answers an error of a handler or of the engine.

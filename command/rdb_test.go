@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -89,10 +90,16 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	later := appendPayload(nil, []byte("v"))
-	later[len(later)-rdbFooter] = rdbMaxVersion + 1
-	if _, err := appendRestored(nil, later); err != errPayload {
-		t.Error("a version to come:", err)
+}
+
+// A string is read whatever version the payload says, up to that of Valkey 9.
+func TestRestoreVersions(t *testing.T) {
+	for version, want := range map[uint16]error{1: nil, 6: nil, 10: nil, 11: nil, 12: nil, rdbMaxVersion: nil, rdbMaxVersion + 1: errPayload} {
+		p := binary.LittleEndian.AppendUint16([]byte("\x00\x01v"), version)
+		p = binary.LittleEndian.AppendUint64(p, rdbChecksum(p))
+		if got, err := appendRestored(nil, p); err != want || err == nil && string(got) != "v" {
+			t.Errorf("version %d: %q, %v", version, got, err)
+		}
 	}
 }
 

@@ -100,6 +100,14 @@ var keyTable = []Spec{
 		run:     keys,
 	},
 	{
+		Name: "OBJECT", Group: Keys,
+		Summary:    "Tells how a value is held",
+		Complexity: "depends on the subcommand", Since: "2.2.3",
+		Arity:   -2,
+		Example: `OBJECT ENCODING counter`,
+		Sub:     objectTable,
+	},
+	{
 		Name: "PERSIST", Group: Keys,
 		Summary:    "Removes the expiry of a key",
 		Complexity: "O(1)", Since: "2.2.0",
@@ -258,5 +266,45 @@ var keyTable = []Spec{
 		Args:    []Arg{{Name: "key", Type: Key, Multiple: true}},
 		Example: `UNLINK user:1 user:2`,
 		run:     del,
+	},
+}
+
+// objectTable are the subcommands of OBJECT.
+var objectTable = []Spec{
+	{
+		Name: "OBJECT ENCODING", Group: Keys,
+		Summary:    "Returns how Redis holds such a value: int, embstr or raw",
+		Complexity: "O(1)", Since: "2.2.3",
+		Arity: 3, Flags: Read, Keys: KeyRange{2, 2, 1},
+		Args:    []Arg{{Name: "key", Type: Key}},
+		Example: `OBJECT ENCODING counter`,
+		run:     objectEncoding,
+	},
+	{
+		Name: "OBJECT FREQ", Group: Keys,
+		Summary:    "Returns an error: how often a key is used is not counted",
+		Complexity: "O(1)", Since: "4.0.0",
+		Arity: 3, Flags: Read, Keys: KeyRange{2, 2, 1},
+		Args:    []Arg{{Name: "key", Type: Key}},
+		Example: `OBJECT FREQ counter`,
+		run:     objectFreq,
+	},
+	{
+		Name: "OBJECT IDLETIME", Group: Keys,
+		Summary:    "Returns 0: when a key was last used is not remembered",
+		Complexity: "O(1)", Since: "2.2.3",
+		Arity: 3, Flags: Read, Keys: KeyRange{2, 2, 1},
+		Args:    []Arg{{Name: "key", Type: Key}},
+		Example: `OBJECT IDLETIME counter`,
+		run:     objectIdleTime,
+	},
+	{
+		Name: "OBJECT REFCOUNT", Group: Keys,
+		Summary:    "Returns 1: values are not shared",
+		Complexity: "O(1)", Since: "2.2.3",
+		Arity: 3, Flags: Read, Keys: KeyRange{2, 2, 1},
+		Args:    []Arg{{Name: "key", Type: Key}},
+		Example: `OBJECT REFCOUNT counter`,
+		run:     objectRefCount,
 	},
 }

@@ -41,35 +41,67 @@ func TestTable(t *testing.T) {
 				}
 				seen[name] = true
 			}
-			for column, text := range map[string]string{
-				"summary": spec.Summary, "complexity": spec.Complexity, "since": spec.Since, "example": spec.Example, "group": string(spec.Group),
-			} {
-				if text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "\n") {
-					t.Errorf("%s %q: empty, with a full stop or with a line end", column, text)
-				}
-			}
-			if spec.run == nil {
-				t.Error("no handler")
-			}
-			if spec.Has(Read | Write) {
-				t.Error("both Read and Write")
-			}
-			if got := arity(spec.Args); got != spec.Arity && spec.Name != "QUIT" { // QUIT ignores what follows
-				t.Errorf("arity %d, arguments say %d", spec.Arity, got)
-			}
-			if got := keyRange(spec.Args); got != spec.Keys {
-				t.Errorf("keys %v, arguments say %v", spec.Keys, got)
-			}
-			if args := parse(t, spec.Example); Lookup(args[0]) != spec || Check(args) != nil {
-				t.Errorf("example %s: %v", spec.Example, Check(args))
+			checkTexts(t, spec)
+			if len(spec.Sub) > 0 {
+				checkContainer(t, spec)
+			} else {
+				checkRow(t, spec)
 			}
 		})
 	}
 }
 
-// arity is what Spec.Arity should be for these arguments.
-func arity(args []Arg) int {
-	n, more := 1, false
+// checkTexts checks what people read of a row.
+func checkTexts(t *testing.T, spec *Spec) {
+	for column, text := range map[string]string{
+		"summary": spec.Summary, "complexity": spec.Complexity, "since": spec.Since, "example": spec.Example, "group": string(spec.Group),
+	} {
+		if text == "" || strings.HasSuffix(text, ".") || strings.Contains(text, "\n") {
+			t.Errorf("%s: %s %q: empty, with a full stop or with a line end", spec.Name, column, text)
+		}
+	}
+	if args := parse(t, spec.Example); Lookup(args[0]) != Lookup([]byte(strings.Fields(spec.Name)[0])) || Check(args) != nil {
+		t.Errorf("%s: example %s: %v", spec.Name, spec.Example, Check(args))
+	}
+}
+
+// checkContainer checks the row of a command with subcommands, and theirs.
+func checkContainer(t *testing.T, spec *Spec) {
+	if spec.run != nil || spec.check != nil || spec.Args != nil || spec.Arity != -2 {
+		t.Error("a container has no handler and no arguments of its own")
+	}
+	for i := range spec.Sub {
+		sub := &spec.Sub[i]
+		if word, ok := strings.CutPrefix(sub.Name, spec.Name+" "); !ok || word != strings.ToUpper(word) || sub.Group != spec.Group {
+			t.Errorf("name %q, group %s", sub.Name, sub.Group)
+		}
+		checkTexts(t, sub)
+		if args := parse(t, sub.Example); Find(args) != sub {
+			t.Errorf("%s: example %s", sub.Name, sub.Example)
+		}
+		checkRow(t, sub)
+	}
+}
+
+// checkRow compares the columns of a row that has a handler with each other.
+func checkRow(t *testing.T, spec *Spec) {
+	if spec.run == nil {
+		t.Errorf("%s: no handler", spec.Name)
+	}
+	if spec.Has(Read | Write) {
+		t.Errorf("%s: both Read and Write", spec.Name)
+	}
+	if got := arity(spec.words(), spec.Args); got != spec.Arity && spec.Name != "QUIT" { // QUIT ignores what follows
+		t.Errorf("%s: arity %d, arguments say %d", spec.Name, spec.Arity, got)
+	}
+	if got := keyRange(spec.words(), spec.Args); got != spec.Keys {
+		t.Errorf("%s: keys %v, arguments say %v", spec.Name, spec.Keys, got)
+	}
+}
+
+// arity is what Spec.Arity should be for a name of so many words and these arguments.
+func arity(name int, args []Arg) int {
+	n, more := name, false
 	for i := range args {
 		if args[i].Optional {
 			more = true
@@ -99,13 +131,14 @@ func width(a *Arg) int {
 	return n
 }
 
-// keyRange is what Spec.Keys should be for these arguments, whose keys are side by side.
-func keyRange(args []Arg) KeyRange {
+// keyRange is what Spec.Keys should be for a name of so many words and these
+// arguments, whose keys are side by side.
+func keyRange(name int, args []Arg) KeyRange {
 	first, last := 0, 0
 	for i := range args {
 		a := &args[i]
 		if a.Type == Block && a.Args[0].Type == Key {
-			return KeyRange{i + 1, -1, len(a.Args)}
+			return KeyRange{name + i, -1, len(a.Args)}
 		}
 		if a.Type != Key {
 			if first == 0 && !a.Optional {
@@ -114,9 +147,9 @@ func keyRange(args []Arg) KeyRange {
 			break
 		}
 		if first == 0 {
-			first = i + 1
+			first = name + i
 		}
-		if last = i + 1; a.Multiple {
+		if last = name + i; a.Multiple {
 			last = -1
 		}
 	}

@@ -1,0 +1,53 @@
+package command
+
+import "github.com/nubdb/nubdb/wire"
+
+// OBJECT tells how Redis would hold a value in memory, as it does right after SET
+// or RESTORE. Here every string is bytes, so that an earlier APPEND or SETBIT leaves
+// nothing to tell, and nothing is counted or timed when a key is read.
+
+// maxEmbedded is the length in bytes up to which Redis keeps a string and its header together.
+const maxEmbedded = 44
+
+// OBJECT ENCODING key
+func objectEncoding(s *Session, args [][]byte) (wire.Reply, error) {
+	it, found, err := s.getString(args[2])
+	if err != nil || !found {
+		return wire.Nil, err
+	}
+	if _, err := parseInteger(it.Value); err == nil {
+		return wire.BulkString("int"), nil
+	}
+	if len(it.Value) <= maxEmbedded {
+		return wire.BulkString("embstr"), nil
+	}
+	return wire.BulkString("raw"), nil
+}
+
+// OBJECT FREQ key
+func objectFreq(s *Session, args [][]byte) (wire.Reply, error) {
+	_, found, err := s.tx.Get(args[2])
+	if err == nil && found {
+		err = errNoFreq
+	}
+	return wire.Nil, err
+}
+
+// OBJECT IDLETIME key
+func objectIdleTime(s *Session, args [][]byte) (wire.Reply, error) {
+	return s.integerIfFound(args[2], 0)
+}
+
+// OBJECT REFCOUNT key
+func objectRefCount(s *Session, args [][]byte) (wire.Reply, error) {
+	return s.integerIfFound(args[2], 1)
+}
+
+// integerIfFound answers n for a key, nil if it is not there.
+func (s *Session) integerIfFound(key []byte, n int64) (wire.Reply, error) {
+	_, found, err := s.tx.Get(key)
+	if err != nil || !found {
+		return wire.Nil, err
+	}
+	return wire.Integer(n), nil
+}
