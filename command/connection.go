@@ -1,13 +1,36 @@
 package command
 
-import "github.com/nubdb/nubdb/wire"
+import (
+	"crypto/subtle"
+	"fmt"
+
+	"github.com/nubdb/nubdb/wire"
+)
+
+// What HELLO and INFO say about the server, so that clients find what they look for.
+const (
+	serverName    = "valkey"
+	valkeyVersion = "8.1.0" // whose semantics the commands have
+	redisVersion  = "7.2.4" // which Valkey itself reports for clients that ask for Redis
+)
+
+// defaultUser is the only user there is.
+const defaultUser = "default"
 
 var pong = wire.Reply{Kind: wire.KindStatus, Str: []byte("PONG")}
 
-// PING [message]
-func ping(_ *Session, args [][]byte) (wire.Reply, error) {
+// PING [message]. A RESP2 client that has subscriptions expects what looks like a
+// message.
+func ping(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := atMostOne(args); err != nil {
 		return wire.Reply{}, err
+	}
+	if s.Subscribed() && s.Protocol() == 2 {
+		message := wire.BulkString("")
+		if len(args) == 2 {
+			message = wire.Bulk(args[1])
+		}
+		return wire.Array(wire.BulkString("pong"), message), nil
 	}
 	if len(args) == 2 {
 		return wire.Bulk(args[1]), nil
@@ -49,3 +72,140 @@ func quit(s *Session, _ [][]byte) (wire.Reply, error) {
 	s.quit = true
 	return wire.OK, nil
 }
+
+// RESET makes the session what it was when it began.
+func reset(s *Session, _ [][]byte) (wire.Reply, error) {
+	s.multi.reset()
+	s.watched.reset()
+	s.mute, s.silent = heard, false
+	s.protocol.Store(2)
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.leaveAll()
+	s.stopMonitor()
+	s.peer.name, s.peer.noEvict, s.peer.noTouch = "", false, false
+	s.mustAuth = !s.opt.Local && s.in.config.requirePass != ""
+	return wire.Status("RESET"), nil
+}
+
+// AUTH [username] password
+func auth(s *Session, args [][]byte) (wire.Reply, error) {
+	if err := checkAuth(args); err != nil {
+		return wire.Reply{}, err
+	}
+	user := []byte(defaultUser)
+	if len(args) == 3 {
+		user = args[1]
+	} else if !s.in.RequiresPassword() {
+		return wire.Reply{}, errNoPassword
+	}
+	return wire.OK, s.login(user, args[len(args)-1])
+}
+
+func checkAuth(args [][]byte) error {
+	if len(args) > 3 {
+		return errSyntax
+	}
+	return nil
+}
+
+// login compares in a time that does not depend on the password. Without a
+// password to compare with any will do, as in Valkey.
+func (s *Session) login(user, password []byte) error {
+	wanted := s.in.current().requirePass
+	right := wanted == "" || subtle.ConstantTimeCompare(password, []byte(wanted)) == 1
+	if string(user) != defaultUser || !right {
+		return errWrongPass
+	}
+	s.mustAuth = false
+	return nil
+}
+
+// hello is what HELLO asks for.
+type helloOptions struct {
+	version        int32 // of the protocol; 0: as it is
+	user, password []byte
+	login          bool
+	name           []byte // nil: none
+}
+
+// HELLO [protover [AUTH username password] [SETNAME clientname]]
+func hello(s *Session, args [][]byte) (wire.Reply, error) {
+	o, err := parseHello(args)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if o.login {
+		if err := s.login(o.user, o.password); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+	if s.mustAuth {
+		return wire.Reply{}, errHelloNoAuth
+	}
+	if o.name != nil {
+		if !isPrintable(o.name) {
+			return wire.Reply{}, errClientName
+		}
+		s.in.mu.Lock()
+		s.peer.name = string(o.name)
+		s.in.mu.Unlock()
+	}
+	if o.version != 0 {
+		s.protocol.Store(o.version)
+	}
+	return wire.Reply{Kind: wire.KindMap, Elems: []wire.Reply{
+		wire.BulkString("server"), wire.BulkString(serverName),
+		wire.BulkString("version"), wire.BulkString(valkeyVersion),
+		wire.BulkString("proto"), wire.Integer(int64(s.Protocol())),
+		wire.BulkString("id"), wire.Integer(s.id),
+		wire.BulkString("mode"), wire.BulkString("standalone"),
+		wire.BulkString("role"), wire.BulkString("master"),
+		wire.BulkString("modules"), wire.Array(),
+	}}, nil
+}
+
+func parseHello(args [][]byte) (o helloOptions, err error) {
+	if len(args) == 1 {
+		return o, nil
+	}
+	version, err := parseInteger(args[1])
+	switch {
+	case err != nil:
+		return o, errProtocolNumber
+	case version != 2 && version != 3:
+		return o, errProtocol
+	}
+	o.version = int32(version)
+	for i := 2; i < len(args); {
+		switch more := len(args) - 1 - i; {
+		case is(args[i], "AUTH") && more >= 2:
+			o.login, o.user, o.password = true, args[i+1], args[i+2]
+			i += 3
+		case is(args[i], "SETNAME") && more >= 1:
+			o.name = nonNil(args[i+1])
+			i += 2
+		default:
+			return o, replyError(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", clip(args[i], 128)))
+		}
+	}
+	return o, nil
+}
+
+func checkHello(args [][]byte) error {
+	_, err := parseHello(args)
+	return err
+}
+
+// secretsOfHello is Spec.secret of HELLO: what follows AUTH, wherever it stands.
+func secretsOfHello(args [][]byte) int {
+	for i, arg := range args {
+		if i > 0 && is(arg, "AUTH") {
+			return i + 1
+		}
+	}
+	return len(args)
+}
+
+// allSecret is Spec.secret of a command whose arguments are nothing but secrets.
+func allSecret([][]byte) int { return 1 }

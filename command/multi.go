@@ -42,6 +42,15 @@ func (q *queue) fail() {
 
 func (q *queue) reset() { *q = queue{} }
 
+// flagsFor are the flags of what the command will run beside itself: EXEC runs
+// the queue.
+func (q *queue) flagsFor(spec *Spec) Flag {
+	if spec.Has(EndsMulti) {
+		return q.flags & (Read | Write)
+	}
+	return 0
+}
+
 // watchList is the keys of WATCH with the versions they had then.
 type watchList struct {
 	keys  []watchedKey
@@ -163,10 +172,12 @@ func exec(s *Session, _ [][]byte) (wire.Reply, error) {
 }
 
 func (s *Session) runAll(commands []queued) []wire.Reply {
+	s.executing = true
+	defer func() { s.executing = false }()
 	replies := make([]wire.Reply, len(commands))
 	for i, c := range commands {
 		if err := s.execute(c.spec, c.args, &replies[i]); err != nil {
-			replies[i] = errorReply(err)
+			replies[i] = s.in.errorReply(err)
 		}
 		// The next command may move what the reply points to.
 		replies[i] = s.kept.reply(replies[i])

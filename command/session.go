@@ -2,6 +2,7 @@ package command
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
@@ -19,10 +20,10 @@ type Options struct {
 	FD        int
 
 	// Push delivers a message of publish/subscribe or MONITOR. It is called from
-	// any goroutine, also from within Do of this session, and must not block; the
-	// reply is valid only during the call. What comes while the session runs a group
-	// belongs behind the replies of that group. nil: there is nobody to deliver to,
-	// and commands with the flag NoBatch are errors.
+	// any goroutine, also from within Do of this session; it must not block and, but
+	// for Protocol, not call the session. The reply is valid only during the call.
+	// What comes after Do has answered a SUBSCRIBE belongs behind that answer. nil:
+	// there is nobody to deliver to, and commands with the flag NoBatch are errors.
 	Push func(message *wire.Reply)
 
 	// Kill disconnects the client for CLIENT KILL. It is called from the goroutines
@@ -39,10 +40,17 @@ type Session struct {
 	opt Options
 	id  int64 // of CLIENT ID
 
-	mustAuth   bool         // a password is demanded and was not given yet
-	protocol   atomic.Int32 // of RESP, 2 or 3; read by other goroutines that push
-	subscribed atomic.Int64 // channels and patterns
-	silent     bool         // the reply to the last command is not to be sent
+	mustAuth      bool         // a password is demanded and was not given yet
+	protocol      atomic.Int32 // of RESP, 2 or 3; read by other goroutines that push
+	subscriptions atomic.Int64 // to channels and patterns
+	monitoring    atomic.Bool  // MONITOR was run
+	mute          mute         // replies that the client does not want
+	silent        bool         // the reply to the last command is such a one
+	peer          peer         // guarded by in.mu
+
+	last  *Spec         // the last command
+	tally tally         // what in.totals does not have yet
+	clock time.Duration // in.elapsed at the end of the last command of the group; 0: not known
 
 	tx       *engine.Tx // nil between commands outside groups and atomic runs
 	writable bool       // tx may write
@@ -50,9 +58,10 @@ type Session struct {
 	atomic   bool       // between BeginAtomic and Commit or Rollback
 	lost     error      // a commit in the middle of the group failed: End answers it
 
-	multi   queue
-	watched watchList
-	quit    bool
+	multi     queue
+	watched   watchList
+	executing bool // EXEC is running the queue
+	quit      bool
 
 	interrupt chan struct{} // holds one token while an interrupt is pending
 
@@ -60,13 +69,6 @@ type Session struct {
 	elems   []wire.Reply // for the elements of an array that a command answers
 	kept    arena        // for replies that outlive their transaction or command
 	ahead   [][]byte     // keys of commands to come, for Prefetch
-}
-
-// Close ends the session: it leaves the registries of the instance and drops its
-// subscriptions, its watched keys and what it has queued. A group must have ended.
-func (s *Session) Close() {
-	s.multi.reset()
-	s.watched.reset()
 }
 
 // Protocol is the version of RESP that the client speaks, 2 or 3. HELLO answers
@@ -77,8 +79,8 @@ func (s *Session) Protocol() int { return int(s.protocol.Load()) }
 func (s *Session) Authenticated() bool { return !s.mustAuth }
 
 // Subscribed tells whether the session has subscriptions or monitors, so that it
-// must not be taken for idle. It may be called from any goroutine.
-func (s *Session) Subscribed() bool { return s.subscribed.Load() > 0 }
+// must not be taken for idle or let go of. It may be called from any goroutine.
+func (s *Session) Subscribed() bool { return s.subscriptions.Load() > 0 || s.monitoring.Load() }
 
 // Silent tells whether the reply of the last Do is not to be sent, by CLIENT REPLY.
 func (s *Session) Silent() bool { return s.silent }
@@ -95,6 +97,7 @@ func (s *Session) Begin() { s.group = true }
 // run it does nothing.
 func (s *Session) End() error {
 	s.group = false
+	s.note()
 	err := s.lost
 	s.lost = nil
 	if s.atomic {
@@ -174,6 +177,17 @@ func (s *Session) interrupted() bool {
 	}
 }
 
+// MayWait tells whether Do of this command may take its time because it sleeps,
+// syncs, or waits for the end of CLIENT PAUSE. A front end that serves others in
+// the same goroutine runs it in another one.
+func (s *Session) MayWait(args [][]byte) bool {
+	if s.in.attention.Load()&paused != 0 {
+		return true
+	}
+	spec := Find(args)
+	return spec != nil && spec.Has(OutsideTx) && !s.multi.open
+}
+
 // Do runs one command; args[0] is its name. Outside Begin and End it is a
 // transaction by itself. The reply is valid until the next call of Do, End,
 // Commit or Rollback. args may be reused afterwards.
@@ -190,6 +204,9 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 // by value it would be copied at each step of the way.
 func (s *Session) run(spec *Spec, args [][]byte, r *wire.Reply) {
 	s.recycle()
+	if s.silent = s.mute != heard; s.mute == skipNext {
+		s.mute = heard
+	}
 	*r = wire.Reply{}
 	err := s.dispatch(spec, args, r)
 	if s.tx != nil && !s.group && !s.atomic {
@@ -199,9 +216,21 @@ func (s *Session) run(spec *Spec, args [][]byte, r *wire.Reply) {
 			err = e
 		}
 	}
-	if err != nil {
-		*r = errorReply(err)
+	if !s.group && !s.atomic {
+		s.note()
 	}
+	if err != nil {
+		*r = s.in.errorReply(err)
+	}
+}
+
+// errorReply is errorReply that the instance counts.
+func (in *Instance) errorReply(err error) wire.Reply {
+	r := errorReply(err)
+	if in.stats != nil {
+		in.noteError(string(r.Str))
+	}
+	return r
 }
 
 // dispatch runs a command, or queues it between MULTI and EXEC.
@@ -211,8 +240,15 @@ func (s *Session) dispatch(spec *Spec, args [][]byte, r *wire.Reply) error {
 		_, err := find(args)
 		return err
 	}
+	s.last = spec
 	if err := s.admit(spec, args); err != nil {
+		s.in.noteRejected(spec)
 		return s.refuse(spec, err)
+	}
+	if s.in.attention.Load()&paused != 0 {
+		if err := s.awaitUnpause(spec.Flags | s.multi.flagsFor(spec)); err != nil {
+			return err
+		}
 	}
 	if s.multi.open && spec.Flags&Immediate == 0 {
 		s.multi.add(spec, args)
@@ -238,15 +274,19 @@ func (s *Session) admit(spec *Spec, args [][]byte) error {
 		return errNotInMulti
 	case s.atomic && spec.Has(NoAtomic):
 		return notAtomic(spec, args[0])
+	case s.monitoring.Load() && spec.Flags&(Read|Write) != 0:
+		return errMonitor
 	case s.opt.ReadOnly && spec.Has(Write):
 		return errReadOnly
+	case s.subscriptions.Load() > 0 && !spec.Has(PubSub) && s.Protocol() == 2:
+		return notSubscribed(spec)
 	}
 	return nil
 }
 
-// execute runs a command in the transaction that it needs. One that fails leaves
+// perform runs a command in the transaction that it needs. One that fails leaves
 // no trace.
-func (s *Session) execute(spec *Spec, args [][]byte, r *wire.Reply) (err error) {
+func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) {
 	if err := s.enter(spec.Flags); err != nil {
 		return err
 	}

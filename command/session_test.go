@@ -285,7 +285,7 @@ func TestSleep(t *testing.T) {
 
 func TestSleepTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Session{interrupt: make(chan struct{}, 1)}
+		s := newSession(nil, Options{})
 		start := time.Now()
 		r, err := sleep(s, words("SLEEP 1.25"))
 		if got := time.Since(start); got != 1250*time.Millisecond || err != nil || show(r) != "OK" {

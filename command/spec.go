@@ -16,31 +16,34 @@ const (
 	Keys         Group = "keys"
 	Transactions Group = "transactions"
 	Connection   Group = "connection"
+	Messages     Group = "pubsub"
 	Server       Group = "server"
 )
 
 // Groups are all groups in the order in which HELP lists them.
-var Groups = [...]Group{Strings, Bitmaps, Keys, Transactions, Connection, Server}
+var Groups = [...]Group{Strings, Bitmaps, Keys, Transactions, Connection, Messages, Server}
 
 // Flag is a set of properties of a command.
 type Flag uint32
 
 // A command without Read and Write touches no key and needs no transaction.
 const (
-	Read      Flag = 1 << iota // reads the database
-	Write                      // may change the database
-	Immediate                  // runs at once between MULTI and EXEC, where others are queued
-	EndsMulti                  // ends what MULTI began, even when it is refused: EXEC
-	NoMulti                    // is refused between MULTI and EXEC
-	NoAtomic                   // is refused in an atomic run (Session.BeginAtomic): it cannot be undone, or cannot run inside a transaction
-	OutsideTx                  // runs while the session holds no transaction: ends that of a group first
-	Text                       // answers text for people
-	Confirm                    // destroys every key: a shell asks first
-	NoAuth                     // is allowed before AUTH
-	NoBatch                    // has a meaning for a connection only: is refused in a batch, and where Options.Push is nil
-	LocalOnly                  // is refused over a network: see Options.Local
-	PubSub                     // is allowed to a RESP2 client that has subscriptions
-	Admin                      // about the server rather than the data: COMMAND INFO says so
+	Read       Flag = 1 << iota // reads the database
+	Write                       // may change the database
+	Immediate                   // runs at once between MULTI and EXEC, where others are queued
+	EndsMulti                   // ends what MULTI began, even when it is refused: EXEC
+	NoMulti                     // is refused between MULTI and EXEC
+	NoAtomic                    // is refused in an atomic run (Session.BeginAtomic): it cannot be undone, or cannot run inside a transaction
+	OutsideTx                   // runs while the session holds no transaction: ends that of a group first
+	Text                        // answers text for people
+	Confirm                     // destroys every key: a shell asks first
+	NoAuth                      // is allowed before AUTH
+	NoBatch                     // has a meaning for a connection only: is refused in a batch, and where Options.Push is nil
+	LocalOnly                   // is refused over a network: see Options.Local
+	PubSub                      // is allowed to a RESP2 client that has subscriptions
+	Admin                       // about the server rather than the data: COMMAND INFO says so, and MONITOR does not show it
+	Stream                      // goes on answering until the client is stopped: see CLI.md about SUBSCRIBE on the command line
+	Unpausable                  // goes on while CLIENT PAUSE holds up the others
 )
 
 // Travel is how a command reaches a server with --connect.
@@ -111,8 +114,10 @@ type Spec struct {
 	// keys and arguments of handlers count both. HELP is added by itself.
 	Sub []Spec
 
-	check func(args [][]byte) error // option syntax beyond what Args tell by themselves; nil: none
-	run   handler
+	number int                       // of the row among all, from 0
+	check  func(args [][]byte) error // option syntax beyond what Args tell by themselves; nil: none
+	secret func(args [][]byte) int   // the first word that may be a password, len(args) if there is none; nil: none
+	run    handler
 }
 
 // NubDB in Spec.Since and Arg.Since marks what Redis and Valkey do not have.
@@ -125,6 +130,9 @@ func (c *Spec) Has(f Flag) bool { return c.Flags&f == f }
 func (c *Spec) Accepts(words int) bool {
 	return words == c.Arity || c.Arity < 0 && words >= -c.Arity
 }
+
+// path is the name as Valkey writes it: in small letters, "client|list".
+func (c *Spec) path() string { return strings.ToLower(strings.Replace(c.Name, " ", "|", 1)) }
 
 // words is the number of words in the name: 2 for a subcommand.
 func (c *Spec) words() int { return 1 + strings.Count(c.Name, " ") }

@@ -5,7 +5,7 @@ package command
 var tables [][]Spec
 
 func init() {
-	tables = [][]Spec{stringTable, bitmapTable, keyTable, transactionTable, connectionTable, serverTable}
+	tables = [][]Spec{stringTable, bitmapTable, keyTable, transactionTable, connectionTable, messageTable, serverTable}
 	for _, table := range tables {
 		for i := range table {
 			spec := &table[i]
@@ -13,9 +13,20 @@ func init() {
 			for _, alias := range spec.Aliases {
 				enter(alias, spec)
 			}
+			spec.number = rows
+			rows++
+			for j := range spec.Sub {
+				spec.Sub[j].number = rows
+				rows++
+			}
 		}
 	}
+	containerHelp.number = rows
+	rows++
 }
+
+// rows is the number of rows, subcommands included.
+var rows int
 
 // maxName bounds the length of a command's name in bytes.
 const maxName = 16
@@ -94,13 +105,23 @@ func find(args [][]byte) (*Spec, error) {
 	return nil, unknownSubcommand(spec, args[1])
 }
 
+// Visible is the number of words of a command that may be shown to people: what
+// comes behind them may hold a password. What is no command is shown whole.
+func Visible(args [][]byte) int {
+	if spec := Find(args); spec != nil && spec.secret != nil {
+		return min(spec.secret(args), len(args))
+	}
+	return len(args)
+}
+
 // containerHelp is the row of the subcommand HELP of every container.
 var containerHelp = Spec{
 	Name: "HELP", Group: Server,
 	Summary:    "Lists the subcommands",
 	Complexity: "O(1)", Since: "5.0.0",
-	Arity: 2,
-	run:   helpContainer,
+	Arity:   2,
+	Example: `CLIENT HELP`,
+	run:     helpContainer,
 }
 
 // All calls yield for every command, group by group, until it returns false.

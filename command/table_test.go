@@ -67,8 +67,8 @@ func checkTexts(t *testing.T, spec *Spec) {
 
 // checkContainer checks the row of a command with subcommands, and theirs.
 func checkContainer(t *testing.T, spec *Spec) {
-	if spec.run != nil || spec.check != nil || spec.Args != nil || spec.Arity != -2 {
-		t.Error("a container has no handler and no arguments of its own")
+	if alone := spec.run != nil; spec.check != nil || spec.Args != nil || alone != (spec.Arity == -1) || spec.Arity < -2 {
+		t.Error("a container has no arguments of its own, and a handler only if it is a command by itself")
 	}
 	for i := range spec.Sub {
 		sub := &spec.Sub[i]
@@ -121,11 +121,19 @@ func width(a *Arg) int {
 	if a.Token != "" {
 		n++
 	}
-	if a.Type == Block {
+	switch a.Type {
+	case Block:
 		for i := range a.Args {
 			n += width(&a.Args[i])
 		}
-	} else if a.Type != Token {
+	case OneOf:
+		least := width(&a.Args[0])
+		for i := range a.Args {
+			least = min(least, width(&a.Args[i]))
+		}
+		n += least
+	case Token:
+	default:
 		n++
 	}
 	return n

@@ -160,7 +160,7 @@ func (c *conn) execute(cmd *wire.Command) bool {
 		return false
 	case c.forward != nil && !c.forward.admit(c, cmd):
 		return !c.busy && !c.closing
-	case spec != nil && spec.Has(command.OutsideTx) && !c.session.InMulti():
+	case c.session.MayWait(cmd.Args):
 		c.runBeside(func() { c.deliver(c.session.Do(cmd.Args)) })
 		return false
 	}
