@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -33,47 +32,51 @@ const maxSlowLog = 1 << 20
 
 // setting is a parameter of CONFIG.
 type setting struct {
-	name string
-	get  func(in *Instance, c *config) string
-	set  func(c *config, value []byte) error // nil: not while the process runs
+	name  string
+	fixed string // what it always is, if get is nil
+	get   func(in *Instance, c *config) string
+	set   func(c *config, value []byte) error // nil: not while the process runs
+}
+
+func (p *setting) value(in *Instance, c *config) string {
+	if p.get == nil {
+		return p.fixed
+	}
+	return p.get(in, c)
 }
 
 // settings are the parameters that clients ask for. Those without set tell how
 // NubDB works, in the words of Valkey's configuration.
 var settings = [...]setting{
-	{"appendfsync", func(in *Instance, _ *config) string { return in.set.Sync().valkey() }, nil},
-	{"appendonly", constant("yes"), nil},
-	{"bind", constant(""), nil},
-	{"client-query-buffer-limit", func(in *Instance, _ *config) string { return decimal(in.set.MaxRequest) }, nil},
-	{"cluster-enabled", constant("no"), nil},
-	{"databases", constant("1"), nil},
-	{"dbfilename", func(in *Instance, _ *config) string { return filepath.Base(in.set.Path) }, nil},
-	{"dir", func(in *Instance, _ *config) string { return filepath.Dir(in.set.Path) }, nil},
-	{"latency-monitor-threshold", func(_ *Instance, c *config) string { return decimal(c.latencyThreshold.Milliseconds()) },
-		func(c *config, v []byte) error { return setDuration(&c.latencyThreshold, v, 0, time.Millisecond) }},
-	{"maxclients", func(_ *Instance, c *config) string { return decimal(int64(c.maxClients)) },
-		func(c *config, v []byte) error { return setInteger(&c.maxClients, v, 1, 1<<32-1) }},
-	{"maxmemory", func(in *Instance, _ *config) string { return decimal(in.set.MaxSize) }, nil},
-	{"maxmemory-policy", constant("noeviction"), nil},
-	{"notify-keyspace-events", constant(""), nil},
-	{"port", func(in *Instance, _ *config) string { return decimal(int64(in.set.Port)) }, nil},
-	{"proto-max-bulk-len", constant(strconv.Itoa(engine.MaxValue)), nil},
-	{"protected-mode", constant("yes"), nil},
-	{"requirepass", func(_ *Instance, c *config) string { return c.requirePass },
-		func(c *config, v []byte) error { c.requirePass = string(v); return nil }},
-	{"save", constant(""), nil},
-	{"slowlog-log-slower-than", func(_ *Instance, c *config) string { return decimal(c.slowerThan.Microseconds()) },
-		func(c *config, v []byte) error { return setDuration(&c.slowerThan, v, -1, time.Microsecond) }},
-	{"slowlog-max-len", func(_ *Instance, c *config) string { return decimal(int64(c.slowLogMax)) },
-		func(c *config, v []byte) error { return setInteger(&c.slowLogMax, v, 0, maxSlowLog) }},
-	{"tcp-keepalive", constant("300"), nil},
-	{"timeout", func(_ *Instance, c *config) string { return decimal(int64(c.timeout.Seconds())) },
-		func(c *config, v []byte) error { return setDuration(&c.timeout, v, 0, time.Second) }},
-	{"unixsocket", func(in *Instance, _ *config) string { return in.set.Socket }, nil},
-}
-
-func constant(value string) func(*Instance, *config) string {
-	return func(*Instance, *config) string { return value }
+	{name: "appendfsync", get: func(in *Instance, _ *config) string { return in.set.Sync().valkey() }},
+	{name: "appendonly", fixed: "yes"},
+	{name: "bind", fixed: ""},
+	{name: "client-query-buffer-limit", get: func(in *Instance, _ *config) string { return decimal(in.set.MaxRequest) }},
+	{name: "cluster-enabled", fixed: "no"},
+	{name: "databases", fixed: "1"},
+	{name: "dbfilename", get: func(in *Instance, _ *config) string { return filepath.Base(in.set.Path) }},
+	{name: "dir", get: func(in *Instance, _ *config) string { return filepath.Dir(in.set.Path) }},
+	{name: "latency-monitor-threshold", get: func(_ *Instance, c *config) string { return decimal(c.latencyThreshold.Milliseconds()) },
+		set: func(c *config, v []byte) error { return setDuration(&c.latencyThreshold, v, 0, time.Millisecond) }},
+	{name: "maxclients", get: func(_ *Instance, c *config) string { return decimal(int64(c.maxClients)) },
+		set: func(c *config, v []byte) error { return setInteger(&c.maxClients, v, 1, 1<<32-1) }},
+	{name: "maxmemory", get: func(in *Instance, _ *config) string { return decimal(in.set.MaxSize) }},
+	{name: "maxmemory-policy", fixed: "noeviction"},
+	{name: "notify-keyspace-events", fixed: ""},
+	{name: "port", get: func(in *Instance, _ *config) string { return decimal(int64(in.set.Port)) }},
+	{name: "proto-max-bulk-len", fixed: "536870912"},
+	{name: "protected-mode", fixed: "yes"},
+	{name: "requirepass", get: func(_ *Instance, c *config) string { return c.requirePass },
+		set: func(c *config, v []byte) error { c.requirePass = string(v); return nil }},
+	{name: "save", fixed: ""},
+	{name: "slowlog-log-slower-than", get: func(_ *Instance, c *config) string { return decimal(c.slowerThan.Microseconds()) },
+		set: func(c *config, v []byte) error { return setDuration(&c.slowerThan, v, -1, time.Microsecond) }},
+	{name: "slowlog-max-len", get: func(_ *Instance, c *config) string { return decimal(int64(c.slowLogMax)) },
+		set: func(c *config, v []byte) error { return setInteger(&c.slowLogMax, v, 0, maxSlowLog) }},
+	{name: "tcp-keepalive", fixed: "300"},
+	{name: "timeout", get: func(_ *Instance, c *config) string { return decimal(int64(c.timeout.Seconds())) },
+		set: func(c *config, v []byte) error { return setDuration(&c.timeout, v, 0, time.Second) }},
+	{name: "unixsocket", get: func(in *Instance, _ *config) string { return in.set.Socket }},
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
@@ -123,7 +126,7 @@ func configGet(s *Session, args [][]byte) (wire.Reply, error) {
 	for i := range settings {
 		for _, pattern := range args[2:] {
 			if match([]byte(strings.ToLower(string(pattern))), []byte(settings[i].name)) {
-				found = append(found, wire.BulkString(settings[i].name), wire.BulkString(settings[i].get(s.in, &now)))
+				found = append(found, wire.BulkString(settings[i].name), wire.BulkString(settings[i].value(s.in, &now)))
 				break
 			}
 		}
@@ -135,6 +138,9 @@ func configGet(s *Session, args [][]byte) (wire.Reply, error) {
 func configSet(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := checkConfigSet(args); err != nil {
 		return wire.Reply{}, err
+	}
+	if s.in.set.Shutdown == nil {
+		return wire.Reply{}, notServer("CONFIG SET")
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -155,7 +161,7 @@ func (in *Instance) configure(c *config, p *setting, value []byte) error {
 	switch {
 	case p.set != nil:
 		return p.set(c, value)
-	case p.get(in, c) != string(value):
+	case p.value(in, c) != string(value):
 		return replyError("can't set immutable config")
 	}
 	return nil

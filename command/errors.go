@@ -52,7 +52,6 @@ const (
 	errSlowLogCount   replyError = "ERR count should be greater than or equal to -1"                                                                                                                                                                       // SLOWLOG GET
 	errNoConfigFile   replyError = "ERR The server is running without a config file"                                                                                                                                                                       // CONFIG REWRITE
 	errNoShutdown     replyError = "ERR No shutdown in progress."                                                                                                                                                                                          // SHUTDOWN ABORT
-	errNotServer      replyError = "ERR SHUTDOWN needs a server: this process ends by itself"                                                                                                                                                              // SHUTDOWN where Settings.Shutdown is nil
 	errNoDebug        replyError = "ERR DEBUG knows SLEEP only"                                                                                                                                                                                            // DEBUG
 	errNoKeys         replyError = "ERR The command has no key arguments"                                                                                                                                                                                  // COMMAND GETKEYS
 	errGetKeysCommand replyError = "ERR Invalid command specified"                                                                                                                                                                                         // COMMAND GETKEYS of a command that is not there
@@ -165,6 +164,11 @@ func unknownSubcommand(container *Spec, word []byte) error {
 // notInBatch refuses a command with the flag NoBatch where there is no connection.
 func notInBatch(c *Spec) error {
 	return replyError(fmt.Sprintf("ERR %s needs a connection to a server", c.Name))
+}
+
+// notServer refuses what could only matter to a server in a process that is none.
+func notServer(name string) error {
+	return replyError(fmt.Sprintf("ERR %s needs a server: this process keeps nothing but the database", name))
 }
 
 // notRemote refuses a command with the flag LocalOnly over a network.

@@ -181,7 +181,7 @@ func shutdown(s *Session, args [][]byte) (wire.Reply, error) {
 	case o.abort:
 		return wire.Reply{}, errNoShutdown
 	case s.in.set.Shutdown == nil:
-		return wire.Reply{}, errNotServer
+		return wire.Reply{}, notServer("SHUTDOWN")
 	}
 	s.in.set.Shutdown(!o.noSave)
 	s.quit = true

@@ -44,6 +44,7 @@ func TestValkeyStream(t *testing.T) {
 	if err := w.sessions[0].BeginAtomic(); err != nil {
 		t.Fatal(err)
 	}
+	defer w.sessions[0].Rollback() // or a failure could not close the database
 	for range n / 10 {
 		w.runRandom(t, g, 0)
 	}
