@@ -7,7 +7,7 @@ var connectionTable = []Spec{
 		Complexity: "O(1)", Since: "1.0.0",
 		Arity: -2, Flags: NoAuth | Unpausable,
 		Args:    []Arg{{Name: "username", Optional: true, Since: "6.0.0"}, {Name: "password"}},
-		Example: `AUTH "my password"`,
+		Example: `AUTH default "my password"`,
 		check:   checkAuth,
 		secret:  allSecret,
 		run:     auth,
