@@ -193,7 +193,7 @@ func TestSyntax(t *testing.T) {
 
 // TestHelp: HELP lists every command once, and shows each.
 func TestHelp(t *testing.T) {
-	s := &Session{}
+	s := newSession(nil, Options{})
 	list := do(s, "HELP")
 	for spec := range All {
 		if n := strings.Count(list, "\n  "+spec.Name+" ") + strings.Count(list, "\n  "+spec.Name+","); n != 1 {
