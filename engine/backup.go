@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/nubdb/nubdb/engine/vfs"
 )
@@ -36,8 +35,8 @@ const (
 // on stable storage and has been read once: all of it is intact. It has the same identity
 // as the database. After an error nothing is left, or a directory that holds a file
 // UNFINISHED and is no database. A Memory database is copied to the operating system's
-// files. Errors: ErrExists, ErrNotFound, ErrCorrupt, ErrFull, those of Sync and of the
-// file system.
+// files. Errors: ErrExists, ErrNotFound, ErrCorrupt, ErrFull, ErrFailed, ErrCanceled, and
+// those of the file system.
 func (db *DB) Backup(path string) error {
 	with := func(look func(*DB) error) error { return look(db) }
 	return runBackup(backup{fs: db.fs, dir: db.dir, toFS: db.outside, to: trimPath(path), opt: db.opt}, with)
@@ -73,8 +72,7 @@ type backup struct {
 	values   map[uint64]bool  // these are copied
 	buf      []byte
 	copied   int64
-	began    time.Time
-	said     time.Time
+	total    int64 // to be copied, as far as is known
 }
 
 // moment is a database between two transactions.
@@ -94,7 +92,7 @@ type piece struct {
 // another DB each time.
 func runBackup(b backup, with func(look func(*DB) error) error) (err error) {
 	b.segments, b.values = map[uint64]int64{}, map[uint64]bool{}
-	b.buf, b.began, b.said = make([]byte, backupBuffer), time.Now(), time.Now()
+	b.buf = make([]byte, backupBuffer)
 	// That there is a database is asked first, so that nothing is made for none.
 	var at moment
 	if err := with(func(db *DB) (err error) { at, err = db.moment(); return err }); err != nil {
@@ -141,7 +139,8 @@ func (db *DB) lockedMoment() (moment, error) {
 // copyRounds copies until the copy is what the database is at a moment, which it returns.
 func (b *backup) copyRounds(at *moment, with func(look func(*DB) error) error) error {
 	for round, last := 1, false; !last; round++ {
-		pieces, _, err := b.missing(at)
+		pieces, size, err := b.missing(at)
+		b.total = b.copied + size
 		if err == nil {
 			err = b.copy(pieces, false)
 		}
@@ -244,9 +243,8 @@ func (b *backup) copyPiece(p piece) (n int64, err error) {
 		if _, err = to.WriteAt(buf[:m], p.from+n); err != nil {
 			break
 		}
-		n += int64(m)
-		b.progress(int64(m))
-		if end {
+		n, b.copied = n+int64(m), b.copied+int64(m)
+		if err = b.opt.goOn(b.copied, b.total); err != nil || end {
 			break
 		}
 	}
@@ -254,15 +252,6 @@ func (b *backup) copyPiece(p piece) (n int64, err error) {
 		err = cerr
 	}
 	return n, err
-}
-
-// progress says, once a second, how much has been copied.
-func (b *backup) progress(n int64) {
-	b.copied += n
-	if time.Since(b.said) > time.Second {
-		b.said = time.Now()
-		b.opt.Log(fmt.Sprintf("copying %s: %d MiB, %.0f s", b.dir, b.copied>>20, time.Since(b.began).Seconds()))
-	}
 }
 
 // finish makes a database of what was copied.

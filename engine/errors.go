@@ -27,6 +27,8 @@ var (
 	// ErrExists is returned by Backup and Repair when the directory that they are to make is
 	// there already and not empty.
 	ErrExists = errors.New("target exists")
+	// ErrCanceled is returned when Options.Canceled has said that nobody waits any more.
+	ErrCanceled = errors.New("canceled")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("database is closed")
 )

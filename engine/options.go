@@ -29,6 +29,11 @@ type Options struct {
 	Log         func(string)  // progress of long recoveries, one line a call; nil drops it
 	FS          vfs.FS        // nil is the operating system's; tests inject failures here
 
+	// Verify, Backup and Repair tell every MiB or so how many bytes of about how many they
+	// have read, and ask whether to give up: with ErrCanceled, leaving nothing. Both may be nil.
+	Progress func(done, total int64)
+	Canceled func() bool
+
 	// Inline makes everything run in the goroutine of the caller: no syncing in the
 	// background, for tests that must be repeatable.
 	Inline bool
@@ -80,12 +85,27 @@ func (o *Options) setDefaults(path string) {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
+	if o.Progress == nil {
+		o.Progress = func(done, total int64) {}
+	}
+	if o.Canceled == nil {
+		o.Canceled = func() bool { return false }
+	}
 	if o.FS == nil && path == Memory {
 		o.FS = vfs.NewMem()
 	}
 	if o.FS == nil {
 		o.FS = vfs.OS
 	}
+}
+
+// goOn tells how far a long operation is; ErrCanceled if it is to end here.
+func (o *Options) goOn(done, total int64) error {
+	o.Progress(done, total)
+	if o.Canceled() {
+		return ErrCanceled
+	}
+	return nil
 }
 
 // Memory is the path of a database that is kept nowhere.

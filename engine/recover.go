@@ -100,7 +100,7 @@ func (db *DB) replay(from mark, trusted bool) error {
 		return err
 	}
 	if t.end.addr < t.synced {
-		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place, see --verify", t.stop))
+		return db.log.damaged(t.reached, fmt.Errorf("%w; the log is known to be good beyond this place", t.stop))
 	}
 	if t.stop != nil && !isTorn(t.stop) {
 		return db.log.damaged(t.reached, t.stop)

@@ -45,7 +45,7 @@ func (s RepairStats) Whole() bool {
 // The new database has another identity. It is on stable storage when Repair returns nil;
 // after an error nothing is left of it, or a directory that holds a file UNFINISHED and is
 // no database. Errors: ErrNotOurs if nothing can be recognised, ErrVersion, ErrBusy,
-// ErrExists, ErrFull, and those of the file system.
+// ErrExists, ErrFull, ErrCanceled, and those of the file system.
 func Repair(from, to string, o Options, report func(string)) (stats RepairStats, err error) {
 	o.setDefaults(from)
 	from, to = trimPath(from), trimPath(to)
@@ -65,7 +65,7 @@ func Repair(from, to string, o Options, report func(string)) (stats RepairStats,
 	if errors.Is(err, ErrExists) {
 		return stats, err
 	}
-	r := repair{wreck: w, values: map[string]valueOfKey{}, log: o.Log, dir: to, began: time.Now(), said: time.Now()}
+	r := repair{wreck: w, values: map[string]valueOfKey{}, opt: o, dir: to}
 	if err == nil {
 		err = r.run(o)
 	}
@@ -102,10 +102,8 @@ func lockWreck(dir string, o Options) (io.Closer, error) {
 type repair struct {
 	*wreck
 	stats RepairStats
-	log   func(string)
+	opt   Options
 	dir   string // of the new database
-	began time.Time
-	said  time.Time
 
 	// Found by survey:
 	losses  []loss
@@ -160,10 +158,11 @@ func (r *repair) survey() error {
 	var chain uint32
 	known, whole := false, true
 	frame, end := r.geo.start(r.man.head), uint64(0)
-	enter := func(num uint64) {
+	enter := func(num uint64) error {
 		if head, ok := r.heads[num]; ok && !known {
 			chain, known = head.chain, true
 		}
+		return r.goOn(num, 0)
 	}
 	visit := func(addr uint64, raw []byte, rec *record) error {
 		end = addr + uint64(rec.size)
@@ -201,6 +200,12 @@ func (r *repair) survey() error {
 	r.voids = r.voids.merged()
 	r.loose = make([]int64, len(r.broken))
 	return err
+}
+
+// goOn tells how far the repair is when a reading of the log, 0 or 1, comes to a segment.
+func (r *repair) goOn(num uint64, reading int64) error {
+	size := int64(r.last+1-r.man.head) << r.geo.bits
+	return r.opt.goOn(reading*size+int64(num-r.man.head)<<r.geo.bits, 2*size)
 }
 
 // reportLosses tells what cannot be read. A torn end, of which nobody was told that it is
@@ -256,10 +261,10 @@ func (r *repair) replay() (err error) {
 		if err := r.apply(rec); err != nil {
 			return err
 		}
-		r.progress(addr)
 		return r.turn(rec.size)
 	}
-	if err = r.walk(func(uint64) {}, visit, func(loss) {}); err == nil {
+	enter := func(num uint64) error { return r.goOn(num, 1) }
+	if err = r.walk(enter, visit, func(loss) {}); err == nil {
 		err = r.takeValues()
 	}
 	if err != nil {
@@ -396,15 +401,4 @@ func (r *repair) compareCounts() {
 	if r.stats.LostBytes > 0 {
 		r.report("what was deleted or replaced only in what is lost has its earlier value again")
 	}
-}
-
-// progress says, once a second, how far a long repair is.
-func (r *repair) progress(addr uint64) {
-	if addr%1024 != 0 || time.Since(r.said) < time.Second {
-		return
-	}
-	r.said = time.Now()
-	first := r.geo.start(r.man.head)
-	r.log(fmt.Sprintf("repairing %s: %d of %d MiB of log, %.0f s", r.wreck.dir, (addr-first)>>20,
-		((r.last+1)<<r.geo.bits-first)>>20, time.Since(r.began).Seconds()))
 }

@@ -205,9 +205,9 @@ func (w *wreck) read(num uint64, limit int64) (b []byte, err error) {
 	return b, err
 }
 
-// walk calls visit for all records that are intact, in order, and lost for what is
-// between them and cannot be read.
-func (w *wreck) walk(enter func(num uint64), visit func(addr uint64, raw []byte, r *record) error, lost func(loss)) error {
+// walk calls enter before each segment, visit for all records that are intact, in order,
+// and lost for what is between them and cannot be read.
+func (w *wreck) walk(enter func(num uint64) error, visit func(addr uint64, raw []byte, r *record) error, lost func(loss)) error {
 	for num := w.man.head; num <= w.last; num++ {
 		cause, there := w.files[num]
 		if !there {
@@ -217,7 +217,9 @@ func (w *wreck) walk(enter func(num uint64), visit func(addr uint64, raw []byte,
 			lost(loss{span: span{w.geo.start(num), w.end(num, 0)}, cause: cause})
 			continue
 		}
-		enter(num)
+		if err := enter(num); err != nil {
+			return err
+		}
 		if err := w.walkSegment(num, visit, lost); err != nil {
 			return err
 		}

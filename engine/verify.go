@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -21,9 +22,13 @@ func (db *DB) Verify(report func(fault string)) (faults int, err error) {
 	if tx.empty {
 		return 0, nil
 	}
-	v := verifier{tx: tx, db: db, report: report}
-	v.guarded(v.log)
-	v.guarded(v.index)
+	size := int64(db.log.end - db.log.start(db.man.head))
+	v := verifier{tx: tx, db: db, report: report, total: size + db.c.bytes}
+	for _, part := range []func() error{v.log, v.headers, v.index} {
+		if err := v.guarded(part); err != nil {
+			return v.faults, err
+		}
+	}
 	v.counters()
 	return v.faults, nil
 }
@@ -34,6 +39,18 @@ type verifier struct {
 	report func(string)
 	faults int
 	found  counters // as the index has them
+	done   int64    // bytes of log and values that were looked at
+	told   int64    // up to where somebody knows
+	total  int64
+}
+
+// goOn notes that n more bytes were looked at.
+func (v *verifier) goOn(n int64) error {
+	if v.done += n; v.done-v.told < 1<<20 {
+		return nil
+	}
+	v.told = v.done
+	return v.db.opt.goOn(v.done, v.total)
 }
 
 func (v *verifier) fault(err error) {
@@ -41,15 +58,18 @@ func (v *verifier) fault(err error) {
 	v.report(err.Error())
 }
 
-// guarded runs a part of the verification in which a mapped file may turn out short.
-func (v *verifier) guarded(part func() error) {
+// guarded runs a part of the verification in which a mapped file may turn out short. What
+// ends it is a fault, unless nobody waits any more.
+func (v *verifier) guarded(part func() error) error {
 	err := func() (err error) {
 		defer catch(&err)
 		return part()
 	}()
-	if err != nil {
-		v.fault(err)
+	if err == nil || errors.Is(err, ErrCanceled) {
+		return err
 	}
+	v.fault(err)
+	return nil
 }
 
 // log checks all frames, and that the index does not lead to older records than the log
@@ -59,7 +79,15 @@ func (v *verifier) log() error {
 	if err != nil {
 		return err
 	}
-	end, reached, stop := v.db.log.frames(from, func(f *frame) error { return f.each(v.record) })
+	end, reached, stop := v.db.log.frames(from, func(f *frame) error {
+		if err := v.goOn(int64(f.end.addr - f.start)); err != nil {
+			return err
+		}
+		return f.each(v.record)
+	})
+	if errors.Is(stop, ErrCanceled) {
+		return stop
+	}
 	if end.addr < v.db.committed {
 		return v.db.log.damaged(reached, stop)
 	}
@@ -79,10 +107,72 @@ func (v *verifier) record(addr uint64, r *record) error {
 	return nil
 }
 
+// headers checks the headers of the index, also those that are not needed now. One that
+// was never written is zeros.
+func (v *verifier) headers() error {
+	x := v.db.idx
+	if x.file == nil {
+		return nil
+	}
+	m, off, err := x.chunk(0)
+	if err != nil {
+		return err
+	}
+	for i := range 4 {
+		b := m.Data[off+i*headerSpacing:][:indexHeader]
+		if _, ok := decodeHeader(b, v.db.man.uuid); !ok && !bytes.Equal(b, make([]byte, indexHeader)) {
+			v.fault(fmt.Errorf("%w: %s at offset %d: header: %w", ErrCorrupt, indexName, i*headerSpacing, errChecksum))
+		}
+	}
+	return v.hardIndex()
+}
+
+// hardIndex checks the directory that a power cut would fall back to, and the slots of its
+// pages, which may be older than those of the directory in use.
+func (v *verifier) hardIndex() error {
+	x := v.db.idx
+	if x.hard.seq == 0 || x.hard.dir.depth == 0 {
+		return nil
+	}
+	return v.directory(x.hard.dir, func(page uint32) error {
+		m, off, err := x.chunk(page)
+		if err != nil {
+			return err
+		}
+		for i, slot := range m.Words(off, slotsPerPage) {
+			if !intact(slot, place(page, i)) {
+				v.fault(indexDamage(page, errSlot))
+			}
+		}
+		return nil
+	})
+}
+
+// directory checks all words of a directory and calls fn for each page.
+func (v *verifier) directory(a area, fn func(page uint32) error) error {
+	last := uint32(0)
+	for i := range uint64(1) << a.depth {
+		_, page, err := v.db.idx.word(a, i)
+		if err != nil {
+			return err
+		}
+		if page != last && page != 0 { // the words of a page follow each other
+			if err := fn(page); err != nil {
+				return err
+			}
+		}
+		last = page
+	}
+	return nil
+}
+
 // index checks all slots, and what they lead to.
 func (v *verifier) index() error {
 	if !v.db.indexCounts() {
 		return nil
+	}
+	if err := v.directory(v.db.idx.h.dir, func(uint32) error { return nil }); err != nil {
+		return err
 	}
 	for hash, done := uint64(0), false; !done; {
 		depth, _, err := v.db.idx.lookup(hash)
@@ -90,12 +180,16 @@ func (v *verifier) index() error {
 			return err
 		}
 		prefix := hash >> (64 - depth)
+		before := v.found.bytes
 		next, err := v.db.idx.eachSlot(hash, func(page uint32, i int, slot uint64) error {
 			if err := v.slot(page, i, slot, prefix, depth); err != nil {
 				v.fault(err)
 			}
 			return nil
 		})
+		if err == nil {
+			err = v.goOn(v.found.bytes - before)
+		}
 		if err != nil {
 			return err
 		}
