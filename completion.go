@@ -33,7 +33,9 @@ func flagValues(f *pflag.Flag) []string {
 }
 
 // takesPath tells whether the value of a flag is a path.
-func takesPath(f *pflag.Flag) bool { return f.Name == "db" || f.Name == "file" }
+func takesPath(f *pflag.Flag) bool {
+	return f.Name == "db" || f.Name == "file" || strings.HasSuffix(operandsOf(f.Name), "PATH")
+}
 
 func isSwitch(f *pflag.Flag) bool { return f.NoOptDefVal != "" }
 
@@ -91,12 +93,12 @@ func zshCompletion(flags *pflag.FlagSet) string {
 		value, meaning := pflag.UnquoteUsage(f)
 		action := ":" + quote(value) + ":"
 		switch words := flagValues(f); {
+		case takesPath(f):
+			action += "_files"
 		case isSwitch(f):
 			action = ""
 		case words != nil:
 			action += "(" + strings.Join(words, " ") + ")"
-		case takesPath(f):
-			action += "_files"
 		}
 		for _, spelling := range spellings(f) {
 			fmt.Fprintf(&b, "\t'*%s[%s]%s' \\\n", spelling, quote(meaning), action)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -18,9 +17,9 @@ type options struct {
 	words []string // the command, or the operands of a mode
 
 	server   serverFlags
-	check    bool // --check
-	verify   bool // --verify
-	lastArg  bool // -x
+	modes    []bool // which of modes are given
+	check    bool   // --check
+	lastArg  bool   // -x
 	json     bool
 	raw      bool
 	null     bool
@@ -45,7 +44,7 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	o.words = o.flags.Args()
-	if o.mode() && o.flags.ArgsLenAtDash() < 0 {
+	if o.mode() != nil && o.flags.ArgsLenAtDash() < 0 {
 		o.flags.SetInterspersed(true)
 		if err := o.flags.Parse(o.words); err != nil {
 			return nil, err
@@ -58,9 +57,6 @@ func parse(args []string) (*options, error) {
 	return o, errors.Join(o.environment(), o.resolveFormat(), o.contradictions())
 }
 
-// mode tells whether a flag asks for something else than running commands.
-func (o *options) mode() bool { return o.verify || o.server.on() }
-
 func (o *options) define() *pflag.FlagSet {
 	f := pflag.NewFlagSet("nubdb", pflag.ContinueOnError)
 	f.SortFlags = false
@@ -69,7 +65,10 @@ func (o *options) define() *pflag.FlagSet {
 	f.VarPF(&inputFlag{&o.Inputs, func(s string) batch.Input { text++; return batch.Text(text, s) }}, "command", "c", "run the commands in `TEXT` (repeatable)")
 	f.VarPF(&inputFlag{&o.Inputs, batch.File}, "file", "f", "run the commands in `FILE`, - for stdin (repeatable)")
 	f.BoolVarP(&o.lastArg, "last-arg", "x", false, "take the last argument of COMMAND from stdin, byte for byte")
-	f.BoolVar(&o.verify, "verify", false, "check every checksum and index entry of the database")
+	o.modes = make([]bool, len(modes))
+	for i := range modes {
+		f.BoolVar(&o.modes[i], modes[i].flag, false, modes[i].meaning)
+	}
 
 	f.StringVarP(&o.DB, "db", "d", "", "database directory `PATH`, or :memory: (default $NUBDB_DB, else nubdb.db)")
 	f.BoolVar(&o.Engine.ReadOnly, "readonly", false, "the database must exist, and nothing is written")
@@ -157,7 +156,7 @@ func (o *options) resolveFormat() error {
 // contradictions finds flags and words that exclude each other.
 func (o *options) contradictions() error {
 	ways := 0
-	for _, chosen := range []bool{o.mode(), len(o.Inputs) > 0, len(o.words) > 0 && !o.mode()} {
+	for _, chosen := range []bool{o.mode() != nil, len(o.Inputs) > 0, len(o.words) > 0 && o.mode() == nil} {
 		if chosen {
 			ways++
 		}
@@ -165,14 +164,10 @@ func (o *options) contradictions() error {
 	switch {
 	case ways > 1:
 		return errors.New("a command, -c or -f, and a mode exclude each other")
-	case o.lastArg && (len(o.words) == 0 || o.mode()):
+	case o.lastArg && (len(o.words) == 0 || o.mode() != nil):
 		return errors.New("-x needs a command")
-	case o.server.on() && o.verify:
-		return errors.New("--verify and a server exclude each other")
-	case !o.server.on() && o.server.only(o.flags) != "":
+	case !o.serving() && o.server.only(o.flags) != "":
 		return fmt.Errorf("--%s needs --server or --fifo", o.server.only(o.flags))
-	case o.verify && len(o.words) > 0:
-		return fmt.Errorf("--verify takes no operand: %s (the database is given with -d)", strings.Join(o.words, " "))
 	}
-	return nil
+	return o.checkMode()
 }

@@ -36,6 +36,7 @@ Usage:
   nubdb [flags] < FILE                run the commands on stdin, one a line
   nubdb [flags] -c TEXT | -f FILE ... run these commands in this order
   nubdb [flags]                       with a terminal as stdin: the interactive shell
+  nubdb [flags] --scan | --backup ... one of the modes below, its words anywhere
 
 Examples:
   nubdb SET user:1 Alice
@@ -95,6 +96,9 @@ func flagSyntax(f *pflag.Flag, value string) string {
 	}
 	if f.NoOptDefVal == "" { // not a switch
 		syntax += " " + value
+	}
+	if operands := operandsOf(f.Name); operands != "" {
+		syntax += " " + operands
 	}
 	return syntax
 }

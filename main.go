@@ -33,10 +33,8 @@ func run(args []string) int {
 	}
 	o.Engine.Owner = owner()
 	switch {
-	case o.server.on():
-		return o.serve()
-	case o.verify:
-		return batch.Verify(o.Config)
+	case o.mode() != nil:
+		return o.mode().run(o)
 	case len(o.words) > 0:
 		o.Inputs = []batch.Input{batch.Argv(bytesOf(o.words), o.lastArg)}
 	case len(o.Inputs) > 0:

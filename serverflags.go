@@ -21,8 +21,6 @@ const defaultPort = 6379
 
 // serverFlags are the flags that only servers look at.
 type serverFlags struct {
-	tcp          bool // --server
-	fifo         bool // --fifo
 	config       server.Config
 	passwordFile string
 }
@@ -31,8 +29,6 @@ var logFormats = []word[bool]{{"text", false}, {"json", true}}
 
 // define adds the flags.
 func (s *serverFlags) define(f *pflag.FlagSet) {
-	f.BoolVar(&s.tcp, "server", false, "serve clients of Redis and of lines of text: --server [PORT] (default 6379)")
-	f.BoolVar(&s.fifo, "fifo", false, "serve commands in one named pipe, replies in another: --fifo IN OUT")
 	c := &s.config
 	f.StringArrayVar(&c.Bind, "bind", nil, "listen on `ADDR` (repeatable; default 127.0.0.1 and ::1)")
 	f.StringVar(&c.UnixSocket, "unixsocket", "", "listen on a unix socket at `PATH` as well")
@@ -50,15 +46,15 @@ func (s *serverFlags) define(f *pflag.FlagSet) {
 	f.Var(choice(&c.LogJSON, logFormats), "log-format", "format of the log on stderr (default text)")
 }
 
-// on tells whether this is to be a server.
-func (s *serverFlags) on() bool { return s.tcp || s.fifo }
+// serving tells whether this is to be a server.
+func (o *options) serving() bool { return o.mode() != nil && o.mode().serves }
 
 // only is a flag that means nothing to others than servers, "" if none was given.
 func (s *serverFlags) only(flags *pflag.FlagSet) (given string) {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	new(serverFlags).define(own)
 	flags.Visit(func(f *pflag.Flag) {
-		if own.Lookup(f.Name) != nil && f.Name != "server" && f.Name != "fifo" {
+		if own.Lookup(f.Name) != nil {
 			given = f.Name
 		}
 	})
@@ -109,8 +105,8 @@ func (o *options) serverConfig() (server.Config, error) {
 // any order.
 func (o *options) operands(cfg *server.Config) error {
 	words := o.words
-	cfg.TCP, cfg.Port = o.server.tcp, defaultPort
-	if o.server.fifo {
+	cfg.TCP, cfg.Port = o.given("server"), defaultPort
+	if o.given("fifo") {
 		if cfg.TCP && len(words) == 3 && isNumber(words[0]) {
 			words = []string{words[1], words[2], words[0]}
 		}

@@ -80,6 +80,9 @@ func (r *run) showProgress(now time.Time) {
 }
 
 func (r *run) position() position {
+	if r.mode {
+		return position{bytes: r.passed, commands: -1}
+	}
 	at := position{bytes: r.passed, commands: r.counts.commands}
 	if r.current != nil {
 		at.bytes += r.current.Offset()

@@ -2,8 +2,10 @@ package batch
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -33,10 +35,14 @@ func (r *run) finish(err error) int {
 
 // complain says what ended the run early, if anything did.
 func (r *run) complain(err error) {
-	if err != nil && !errors.Is(err, errStopped) {
-		r.note(statusOf(err))
-		r.say("%v", err)
+	switch {
+	case err == nil || errors.Is(err, errStopped):
+		return
+	case errors.Is(err, engine.ErrCorrupt):
+		err = fmt.Errorf("%w (see --verify and --repair)", err)
 	}
+	r.note(statusOf(err))
+	r.say("%v", err)
 }
 
 // sayStopped tells about a run whose time is up, and what it was waiting for if

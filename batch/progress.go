@@ -29,7 +29,7 @@ const (
 // position is how far a run is.
 type position struct {
 	bytes    int64 // of the input
-	commands int64
+	commands int64 // -1 where there are none
 }
 
 // progress draws how far a run is on one line of a terminal, which stays below 80
@@ -93,6 +93,7 @@ func (p *progress) finish(now time.Time, at position) {
 //
 //	 41% [========            ] 12.3 of 30.0 MB, 1,234,567 commands, 2,150,000/s, 0:03 left
 //	12.3 MB, 1,234,567 commands, 2,150,000/s
+//	 41% [========            ] 12.3 of 30.0 MB, 0:03 left
 func (p *progress) append(dst []byte, seconds float64, at position) []byte {
 	const width = 20
 	if p.total > 0 {
@@ -103,9 +104,11 @@ func (p *progress) append(dst []byte, seconds float64, at position) []byte {
 	} else {
 		dst = fmt.Appendf(dst, "%s MB", megabytes(at.bytes))
 	}
-	dst = append(append(dst, ", "...), thousands(at.commands)...)
-	dst = append(dst, " commands"...)
-	if seconds > 0 {
+	if at.commands >= 0 {
+		dst = append(append(dst, ", "...), thousands(at.commands)...)
+		dst = append(dst, " commands"...)
+	}
+	if at.commands >= 0 && seconds > 0 {
 		dst = fmt.Appendf(dst, ", %s/s", thousands(int64(float64(at.commands)/seconds)))
 	}
 	if p.total > 0 && at.bytes > 0 {

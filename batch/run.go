@@ -41,6 +41,7 @@ type run struct {
 	broken bool      // a write or sync has failed: nothing more is acknowledged
 	began  time.Time // the run
 
+	mode      bool // something else than commands is run: passed is how much of it is done
 	status    int
 	counts    counts
 	diagnosed int        // lines about commands that failed, also those beyond maxDiagnostics

@@ -110,7 +110,7 @@ func errorText(err error) string {
 	case errors.Is(err, engine.ErrBusy):
 		return detailed(errBusy, engine.ErrBusy, err)
 	case errors.Is(err, engine.ErrCorrupt):
-		return "CORRUPT " + err.Error()
+		return "CORRUPT " + err.Error() + " (see --verify and --repair)"
 	default:
 		return "ERR " + err.Error()
 	}

@@ -325,7 +325,7 @@ func TestErrorText(t *testing.T) {
 		{engine.ErrMaxSize, "OOM command not allowed when used memory > 'maxmemory'."},
 		{engine.ErrTooLarge, "ERR key over 1 MiB or value over 512 MiB"},
 		{engine.ErrReadOnly, "READONLY You can't write against a database that is opened read-only."},
-		{fmt.Errorf("%w: log.7 at 42", engine.ErrCorrupt), "CORRUPT database is damaged: log.7 at 42"},
+		{fmt.Errorf("%w: log.7 at 42", engine.ErrCorrupt), "CORRUPT database is damaged: log.7 at 42 (see --verify and --repair)"},
 		{fmt.Errorf("%w: fsync: EIO", engine.ErrFailed), "ERR the database has failed and accepts nothing more: a write to disk failed (database has failed: fsync: EIO)"},
 		{errors.New("surprise"), "ERR surprise"},
 	} {

@@ -263,6 +263,9 @@ func (b *backup) finish(at *moment) (err error) {
 	}
 	db, err := newUnfinished(b.toFS, b.to, b.opt, at.man)
 	if err == nil {
+		err = db.checkCopy(at)
+	}
+	if err == nil {
 		err = db.recover()
 	}
 	if err != nil {
@@ -271,12 +274,6 @@ func (b *backup) finish(at *moment) (err error) {
 	}
 	db.locked(func() error { db.exists = true; return nil })
 	defer db.Close()
-	if db.committed != at.end.addr || db.log.chain != at.end.chain || db.c != at.end.counters {
-		return db.log.damaged(db.committed, errors.New("the log cannot be read beyond this place"))
-	}
-	if err := db.checkValueFiles(); err != nil {
-		return err
-	}
 	return db.complete()
 }
 
@@ -311,18 +308,18 @@ func (b *backup) tidy(head uint64) error {
 	return b.toFS.SyncDir(b.to)
 }
 
-// checkValueFiles verifies the value files that keys have, and removes the others.
-func (db *DB) checkValueFiles() error {
+// checkCopy reads all of a copy, verifies it, and removes value files that no key has.
+func (db *DB) checkCopy(at *moment) error {
 	live := map[uint64]reference{}
 	from, err := db.startOfLog()
 	if err != nil {
 		return err
 	}
-	end := mark{addr: db.committed}
-	if err := db.log.framesBetween(from, end, func(f *frame) error {
+	end, reached, stop := db.log.frames(from, func(f *frame) error {
 		return f.each(func(addr uint64, r *record) error { return db.noteValueFile(live, addr, r) })
-	}); err != nil {
-		return err
+	})
+	if end != at.end {
+		return db.log.damaged(reached, stop)
 	}
 	for _, ref := range live {
 		m, err := mapValueFile(db.fs, db.dir, ref)

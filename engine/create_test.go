@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	iofs "io/fs"
 	"slices"
@@ -322,5 +323,24 @@ func TestCloseTwice(t *testing.T) {
 				t.Errorf("exists %v, %s: %v", exists, name, err)
 			}
 		}
+	}
+}
+
+// TestLostManifest takes the manifest from a database. Nobody may make a new one over its
+// log, however small it is.
+func TestLostManifest(t *testing.T) {
+	fs := vfs.NewCrash(1, vfs.CrashOptions{})
+	now := int64(0)
+	db := openTest(t, fs, testDir, &now)
+	set(t, db, "k", "v")
+	must(t, db.Sync())
+	must(t, db.Close())
+	must(t, fs.Remove(join(testDir, manifestName)))
+	log := fs.Bytes("/" + join(testDir, segmentName(1)))
+	if _, err := Open(testDir, Options{FS: fs}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("Open: %v, want ErrCorrupt", err)
+	}
+	if !bytes.Equal(log, fs.Bytes("/"+join(testDir, segmentName(1)))) {
+		t.Error("the log has changed")
 	}
 }

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	iofs "io/fs"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -168,6 +171,29 @@ func (db *DB) absent(cause error) error {
 		default:
 			return fmt.Errorf("%w: %s holds %q and no %s", ErrNotOurs, db.dir, name, manifestName)
 		}
+	}
+	return db.unwritten()
+}
+
+// unwritten makes sure that a first segment without a manifest is of a database that was
+// never finished: it has no record. Otherwise making one would overwrite the log of one
+// that has lost its manifest.
+func (db *DB) unwritten() error {
+	f, err := db.fs.OpenFile(join(db.dir, segmentName(1)), os.O_RDONLY)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, pageSize)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if n > segmentHeader && !bytes.Equal(b[segmentHeader:n], make([]byte, n-segmentHeader)) {
+		return fmt.Errorf("%w: %s holds a log and no %s", ErrCorrupt, db.dir, manifestName)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
@@ -24,7 +23,7 @@ func (db *DB) Verify(report func(fault string)) (faults int, err error) {
 	}
 	size := int64(db.log.end - db.log.start(db.man.head))
 	v := verifier{tx: tx, db: db, report: report, total: size + db.c.bytes}
-	for _, part := range []func() error{v.log, v.headers, v.index} {
+	for _, part := range []func() error{v.log, v.hardIndex, v.index} {
 		if err := v.guarded(part); err != nil {
 			return v.faults, err
 		}
@@ -107,28 +106,9 @@ func (v *verifier) record(addr uint64, r *record) error {
 	return nil
 }
 
-// headers checks the headers of the index, also those that are not needed now. One that
-// was never written is zeros.
-func (v *verifier) headers() error {
-	x := v.db.idx
-	if x.file == nil {
-		return nil
-	}
-	m, off, err := x.chunk(0)
-	if err != nil {
-		return err
-	}
-	for i := range 4 {
-		b := m.Data[off+i*headerSpacing:][:indexHeader]
-		if _, ok := decodeHeader(b, v.db.man.uuid); !ok && !bytes.Equal(b, make([]byte, indexHeader)) {
-			v.fault(fmt.Errorf("%w: %s at offset %d: header: %w", ErrCorrupt, indexName, i*headerSpacing, errChecksum))
-		}
-	}
-	return v.hardIndex()
-}
-
 // hardIndex checks the directory that a power cut would fall back to, and the slots of its
-// pages, which may be older than those of the directory in use.
+// pages, which may be older than those of the directory in use. (Of the headers only those
+// that count are sure to be whole: a process may die while it writes another.)
 func (v *verifier) hardIndex() error {
 	x := v.db.idx
 	if x.hard.seq == 0 || x.hard.dir.depth == 0 {
