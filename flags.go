@@ -72,6 +72,7 @@ func (o *options) define() *pflag.FlagSet {
 
 	f.StringVarP(&o.DB, "db", "d", "", "database directory `PATH`, or :memory: (default $NUBDB_DB, else nubdb.db)")
 	f.BoolVar(&o.Engine.ReadOnly, "readonly", false, "the database must exist, and nothing is written")
+	f.BoolVar(&o.Engine.AllowNetwork, "allow-network-fs", false, "open a database on a network file system that locks and maps files rightly, used by one machine")
 	f.Var(&sizeFlag{&o.Engine.MaxSize}, "max-size", "refuse writes that would grow live data beyond `SIZE`, such as 64M")
 	o.Engine.LockTimeout = 5 * time.Second
 	f.Var(&durationFlag{&o.Engine.LockTimeout}, "lock-timeout", "how long to wait for another process, such as 500ms or 10 (default 5s)")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	iofs "io/fs"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -343,4 +344,38 @@ func TestLostManifest(t *testing.T) {
 	if !bytes.Equal(log, fs.Bytes("/"+join(testDir, segmentName(1)))) {
 		t.Error("the log has changed")
 	}
+}
+
+// networkFS is a file system that says of itself that it is one of a network.
+type networkFS struct{ vfs.FS }
+
+func (networkFS) Network(string) (string, error) { return "nfs", nil }
+
+// TestNetwork: on a network file system no database is made, and none opened, unless the
+// caller insists.
+func TestNetwork(t *testing.T) {
+	mem := vfs.NewMem()
+	o := Options{FS: networkFS{mem}, Inline: true}
+	db, err := Open(testDir, o)
+	must(t, err)
+	if _, err := db.Begin(true); !errors.Is(err, ErrNetwork) {
+		t.Errorf("made: %v", err)
+	}
+	must(t, db.Close())
+	if _, err := mem.ReadDir(testDir); err == nil {
+		t.Error("a directory is left")
+	}
+	o.AllowNetwork = true
+	db, err = Open(testDir, o)
+	must(t, err)
+	set(t, db, "k", "v")
+	must(t, db.Close())
+	o.AllowNetwork = false
+	for _, o.ReadOnly = range []bool{false, true} {
+		if _, err := Open(testDir, o); !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), "is on nfs") {
+			t.Errorf("opened, read only %v: %v", o.ReadOnly, err)
+		}
+	}
+	_, err = mem.ReadDir(testDir)
+	must(t, err)
 }

@@ -96,6 +96,9 @@ func (db *DB) attach() error {
 	if _, err := readManifest(db.fs, db.dir); err != nil {
 		return db.absent(err)
 	}
+	if err := db.local(); err != nil {
+		return err
+	}
 	if err := db.acquire(); err != nil {
 		return err
 	}
@@ -104,6 +107,18 @@ func (db *DB) attach() error {
 		db.release()
 	}
 	return err
+}
+
+// local refuses a directory on a network file system. That its kind cannot be found out is
+// no reason to.
+func (db *DB) local() error {
+	if db.opt.AllowNetwork {
+		return nil
+	}
+	if kind, err := db.fs.Network(db.dir); err == nil && kind != "" {
+		return fmt.Errorf("%w: %s is on %s, where locks and mapped files cannot be relied on (see --allow-network-fs)", ErrNetwork, db.dir, kind)
+	}
+	return nil
 }
 
 // load reads an existing database, of which this process has the lock.
@@ -201,7 +216,14 @@ func (db *DB) unwritten() error {
 // create makes the database on disk, or attaches to one that somebody else has made
 // meanwhile. The manifest comes last: without it there is no database.
 func (db *DB) create() (err error) {
-	if err := db.fs.Mkdir(db.dir); err != nil && !errors.Is(err, iofs.ErrExist) {
+	made := db.fs.Mkdir(db.dir)
+	if made != nil && !errors.Is(made, iofs.ErrExist) {
+		return made
+	}
+	if err := db.local(); err != nil {
+		if made == nil {
+			db.fs.Remove(db.dir)
+		}
 		return err
 	}
 	if err := db.acquire(); err != nil {

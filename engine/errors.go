@@ -12,6 +12,9 @@ var (
 	// ErrNotOurs is returned when the path is a file, or a directory that holds
 	// something else than a database.
 	ErrNotOurs = errors.New("not a NubDB database")
+	// ErrNetwork is returned when the directory is on a network file system, on which locks
+	// and mappings cannot be relied on, and Options.AllowNetwork is not set.
+	ErrNetwork = errors.New("database on a network file system")
 	// ErrVersion is returned when a newer program wrote the database.
 	ErrVersion = errors.New("database of a newer version")
 )

@@ -23,11 +23,14 @@ type Options struct {
 	ReadOnly    bool
 	LockTimeout time.Duration // how long Open (and the first Begin(true) of an absent database) waits for another process
 	GiveUp      func() bool   // asked while it waits, at once and every 50 ms: true ends the wait with ErrBusy; nil never does
-	Owner       string        // command line shown to processes that wait for this one
-	MaxSize     int64         // bytes of live data, 0 for no limit
-	Clock       func() int64  // Unix time in milliseconds; nil is the system's
-	Log         func(string)  // progress of long recoveries, one line a call; nil drops it
-	FS          vfs.FS        // nil is the operating system's; tests inject failures here
+	// AllowNetwork opens databases on network file systems as well: whoever sets it knows that
+	// only one machine uses the directory, and that its file system locks and maps rightly.
+	AllowNetwork bool
+	Owner        string       // command line shown to processes that wait for this one
+	MaxSize      int64        // bytes of live data, 0 for no limit
+	Clock        func() int64 // Unix time in milliseconds; nil is the system's
+	Log          func(string) // progress of long recoveries, one line a call; nil drops it
+	FS           vfs.FS       // nil is the operating system's; tests inject failures here
 
 	// Verify, Backup and Repair tell every MiB or so how many bytes of about how many they
 	// have read, and ask whether to give up: with ErrCanceled, leaving nothing. Both may be nil.
