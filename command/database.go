@@ -66,7 +66,7 @@ func NewDatabase(o DatabaseOptions) *Database {
 	in := NewInstance(nil, Settings{Path: o.Path, MaxSize: o.Engine.MaxSize, Sync: func() SyncPolicy { return o.Sync }})
 	s := in.NewSession(Options{ReadOnly: o.Engine.ReadOnly, Local: true, Report: o.Report})
 	d := &Database{opt: o, instance: in, session: s}
-	d.opt.Engine.GiveUp = d.session.interrupted
+	d.opt.Engine.GiveUp, d.opt.Engine.Canceled = d.session.interrupted, d.session.interrupted
 	return d
 }
 

@@ -57,6 +57,7 @@ const (
 	errGetKeysCommand replyError = "ERR Invalid command specified"                                                                                                                                                                                         // COMMAND GETKEYS of a command that is not there
 	errGetKeysArity   replyError = "ERR Invalid number of arguments specified for command"                                                                                                                                                                 // COMMAND GETKEYS of a command with too few or too many words
 	errInterrupted    replyError = "ERR interrupted"                                                                                                                                                                                                       // Session.Interrupt ended the command
+	errRelative       replyError = "ERR BACKUP needs an absolute path here: the current directory of the server is not yours"                                                                                                                              // BACKUP over a connection
 	errNegative       replyError = "ERR timeout is negative"                                                                                                                                                                                               // SLEEP, CLIENT PAUSE, WAIT
 	errMaxSize        replyError = "OOM command not allowed when used memory > 'maxmemory'."                                                                                                                                                               // engine.ErrMaxSize
 	errFull           replyError = "ERR no space left on the device: the command had no effect"                                                                                                                                                            // engine.ErrFull
@@ -105,6 +106,8 @@ func errorText(err error) string {
 		return string(errTooLarge)
 	case errors.Is(err, engine.ErrReadOnly):
 		return string(errReadOnly)
+	case errors.Is(err, engine.ErrCanceled):
+		return string(errInterrupted)
 	case errors.Is(err, engine.ErrFailed):
 		return detailed(errFailed, engine.ErrFailed, err)
 	case errors.Is(err, engine.ErrBusy):

@@ -82,7 +82,7 @@ func TestCheckAtomic(t *testing.T) {
 		"VERIFY":   "ERR VERIFY is not allowed in an atomic run",
 		"STATS":    "ERR STATS is not allowed in an atomic run",
 		"FSYNC x":  "ERR wrong number of arguments for 'fsync' command",
-		"BACKUP x": "ERR unknown command 'BACKUP', with args beginning with: 'x' ",
+		"BACKUP x": "ERR BACKUP is not allowed in an atomic run",
 		"":         "",
 	} {
 		got := ""

@@ -389,3 +389,45 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// TestBackupCommand copies a database while its session goes on. Over a network it is
+// refused, and a connection has to name the place in full.
+func TestBackupCommand(t *testing.T) {
+	dir := t.TempDir()
+	db, err := engine.Open(dir+"/db", engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	in := NewInstance(db, Settings{})
+	defer in.Close()
+	for _, c := range []struct {
+		o    Options
+		line string
+		want string
+	}{
+		{Options{}, "BACKUP " + dir + "/remote", "ERR BACKUP is not allowed over the network: use it on the machine of the database"},
+		{Options{Local: true, Push: func(*wire.Reply) {}}, "BACKUP relative", "ERR BACKUP needs an absolute path here: the current directory of the server is not yours"},
+		{Options{Local: true}, "BACKUP " + dir + "/none", "ERR database does not exist: " + dir + "/db"},
+		{Options{Local: true}, "SET k v", "OK"},
+		{Options{Local: true}, "BACKUP " + dir + "/copy", "OK"},
+		{Options{Local: true}, "BACKUP " + dir + "/copy", "ERR target exists: " + dir + `/copy holds "0000000000000001.log"`},
+		{Options{Local: true}, "BACKUP", "ERR wrong number of arguments for 'backup' command"},
+	} {
+		s := in.NewSession(c.o)
+		if r := s.Do(words(c.line)); string(r.Str) != c.want {
+			t.Errorf("%s: %s, want %s", c.line, r.Str, c.want)
+		}
+		s.Close()
+	}
+	copied, err := engine.Open(dir+"/copy", engine.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	in2 := NewInstance(copied, Settings{})
+	defer in2.Close()
+	if r := in2.NewSession(Options{Local: true}).Do(words("GET k")); string(r.Str) != "v" {
+		t.Errorf("the copy says %s", r.Str)
+	}
+}

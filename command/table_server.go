@@ -2,6 +2,16 @@ package command
 
 var serverTable = []Spec{
 	{
+		Name: "BACKUP", Group: Server,
+		Summary:    "Copies the database to a new directory, while others go on",
+		Complexity: "O(N) in the size of the database", Since: NubDB,
+		Arity: 2, Flags: Admin | OutsideTx | NoMulti | NoAtomic | LocalOnly,
+		Args:    []Arg{{Name: "path"}},
+		Example: `BACKUP /backups/today`,
+		Travel:  Refused,
+		run:     backup,
+	},
+	{
 		Name: "BGREWRITEAOF", Group: Server,
 		Summary:    "Starts to free the space that nothing needs any more",
 		Complexity: "O(1)", Since: "1.0.0",
