@@ -29,6 +29,7 @@ const (
 //     characters it does not know go into the line. Both are dropped.
 //   - Ctrl-Z would stop the parent process, too. suspendKey comes instead.
 //   - Home, End and Ctrl with an arrow have more than one code.
+//   - It knows nothing of pastes that the terminal marks.
 //   - readline draws the whole line at each character: a paste of 10 kB makes 50 MB
 //     of output (as one key 50 kB). So what is long enough to be a paste is one key.
 //   - Its own reader cannot be closed while it waits for a key.
@@ -44,6 +45,8 @@ type keyboard struct {
 	// Used by whoever reads; readline reads only while the shell waits for it.
 	buf   []byte // what was typed and has not been taken
 	chunk [4096]byte
+
+	searched int // how much of buf is known not to hold the end of the paste that it begins with
 
 	ended  atomic.Bool // Ctrl-D was taken, and isEnd has not been asked
 	pastes chan []rune // the texts that pasteKey stands for, in order
@@ -123,6 +126,18 @@ func (k *keyboard) isEnd() bool { return k.ended.Swap(false) }
 // take moves a key from the buffer to p. It returns 0 if there is no complete one.
 func (k *keyboard) take(p []byte) int {
 	for len(k.buf) > 0 {
+		if bytes.HasPrefix(k.buf, []byte(pasteBegin)) {
+			text, length := marked(k.buf, &k.searched)
+			if length == 0 {
+				return 0
+			}
+			k.buf, k.searched = k.buf[length:], 0
+			if text == "" {
+				continue
+			}
+			k.pastes <- []rune(text)
+			return copy(p, string(pasteKey))
+		}
 		if n := pasteLength(k.buf); n >= minPaste {
 			k.pastes <- []rune(string(k.buf[:n]))
 			k.buf = k.buf[n:]
@@ -204,6 +219,39 @@ func (k *keyboard) wait() (typed bool, err error) {
 	}
 }
 
+// Between these comes what is pasted on a terminal that was asked to mark it. It may
+// have several lines, and is not entered by that.
+const (
+	pasteBegin = "\x1b[200~"
+	pasteEnd   = "\x1b[201~"
+)
+
+// marked takes the paste that typed begins with: its text, without the last line end and
+// without what a terminal would do something at, and its length. That is 0 if more has
+// to come; searched is then how far the end has been looked for.
+func marked(typed []byte, searched *int) (text string, length int) {
+	from := max(len(pasteBegin), *searched)
+	i := bytes.Index(typed[from:], []byte(pasteEnd))
+	if i < 0 {
+		*searched = max(len(pasteBegin), len(typed)-len(pasteEnd)+1)
+		return "", 0
+	}
+	end := from + i
+	text = strings.ReplaceAll(string(typed[len(pasteBegin):end]), "\r\n", "\n")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), r == pasteKey, r == suspendKey:
+			return -1
+		}
+		return r
+	}, text)
+	return strings.TrimRight(text, "\n"), end + len(pasteEnd)
+}
+
 // pasteLength is the length of the characters at the start of typed that would go
 // into the line as they are. A TAB in the midst of a paste is one of them.
 func pasteLength(typed []byte) int {
@@ -237,7 +285,7 @@ func decodeKey(typed []byte) (code string, length int) {
 			return keyCodes[i].code, len(keyCodes[i].typed)
 		}
 	}
-	if !utf8.FullRune(typed) {
+	if !utf8.FullRune(typed) || len(typed) > 1 && strings.HasPrefix(pasteBegin, string(typed)) {
 		return "", 0
 	}
 	r, size := utf8.DecodeRune(typed)

@@ -69,6 +69,28 @@ func TestPaste(t *testing.T) {
 	}
 }
 
+// What the terminal marks as pasted is one key whatever it is, and enters nothing.
+func TestMarkedPaste(t *testing.T) {
+	for _, test := range []struct{ pasted, want string }{
+		{"GET a", "GET a"},
+		{"GET a\r", "GET a"},
+		{"SET a <<E\r\nx\r\n\ty\rE\n\n", "SET a <<E\nx\n\ty\nE"},
+		{"a\x03\x1b[31mb\x00c\ufdd0", "a[31mbc"},
+		{strings.Repeat("日本\r", 5000), strings.TrimSpace(strings.Repeat("日本\n", 5000))},
+	} {
+		keys, k := typed(t, "x"+pasteBegin+test.pasted+pasteEnd+"y\r")
+		if got, want := strings.Join(keys, "|"), "x|"+string(pasteKey)+"|y|\r"; got != want {
+			t.Errorf("keys %q, want %q", got, want)
+		}
+		if got := string(<-k.pastes); got != test.want {
+			t.Errorf("pasted %q, want %q", got, test.want)
+		}
+	}
+	if keys, _ := typed(t, pasteBegin+"\r"+pasteEnd+"y"); strings.Join(keys, "|") != "y" {
+		t.Errorf("nothing was pasted, and the keys are %q", keys)
+	}
+}
+
 func TestPasteOfKeys(t *testing.T) {
 	keys, _ := typed(t, strings.Repeat("x", minPaste)+"\ufdd0\ufdd1\x1a\x00")
 	if got, want := strings.Join(keys, "|"), "\ufdd0|\ufdd1"; got != want {

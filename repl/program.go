@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // errNoProgram says that sh could not find or run a program.
@@ -33,6 +34,7 @@ func (s *shell) runProgram(line string, stdin io.Reader) error {
 	err := cmd.Run()
 	s.term.takeBack()
 	s.cut.Store(false) // Ctrl-C was for the program
+	s.freshRow()
 	exit := (*exec.ExitError)(nil)
 	switch {
 	case errors.As(err, &exit) && (exit.ExitCode() == shellNotFound || exit.ExitCode() == shellNotRun):
@@ -43,6 +45,15 @@ func (s *shell) runProgram(line string, stdin io.Reader) error {
 		return errNoProgram
 	}
 	return nil // the program did not read all: its own business
+}
+
+// freshRow makes the cursor go to a row of its own if the last program has left it behind
+// some text: so many blanks stay on an empty row and go on to the next from any other.
+func (s *shell) freshRow() {
+	if _, plain := s.lines.(*plainReader); !plain {
+		columns, _ := windowSize(s.display)
+		s.display.WriteString(strings.Repeat(" ", max(0, columns-1)) + "\r")
+	}
 }
 
 // pipe is \|: it hands the last reply to a program.

@@ -104,6 +104,31 @@ func TestShellPaste(t *testing.T) {
 	c.expect("OK", "nubdb> STRLEN k", "(integer) 4500", "nubdb>")
 }
 
+// Several lines that are pasted on a terminal that marks that can be looked at before
+// they are entered, and run one by one then.
+func TestShellPasteOfLines(t *testing.T) {
+	c := start(t, t.TempDir())
+	c.expect("nubdb>")
+	c.keys(pasteBegin + "SET a <<E\rone\rE\rGET a\r\\timing on\rGET b\r" + pasteEnd)
+	c.expectAt(5, 5, "nubdb> SET a <<E", "one", "E", "GET a", `\timing on`, "GET b")
+	c.keys(backspace + "c\r")
+	c.wait([]string{"(nil)"}, func() bool {
+		text := c.screen.text()
+		n := len(text)
+		return n > 5 && text[n-1] == "nubdb>" && text[n-3] == "(nil)" && text[n-4] == "timing is on" && text[n-5] == `"one"`
+	})
+	c.keys(`\timing off` + "\r")
+	c.expect("timing is off", "nubdb>")
+	c.keys(pasteBegin + "SLEEP 1000\rSET d 1" + pasteEnd + "\r")
+	c.waitRunning()
+	c.keys(ctrlC) // is for all of them
+	c.expect("(error) ERR interrupted", "nubdb>")
+	c.keys("EXISTS d\r")
+	c.expect("(integer) 0", "nubdb>")
+	c.keys(up + up)
+	c.expect("nubdb> SLEEP 1000")
+}
+
 func TestShellHistory(t *testing.T) {
 	dir := t.TempDir()
 	c := start(t, dir)
