@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // errNoProgram says that sh could not find or run a program.
@@ -30,8 +32,15 @@ func (s *shell) runProgram(line string, stdin io.Reader) error {
 	if os.Getenv("LESS") == "" {
 		cmd.Env = append(os.Environ(), lessOptions)
 	}
+	s.clearInterrupted()
 	s.term.lend()
 	err := cmd.Run()
+	if wasInterrupted(cmd.ProcessState) { // the signal was sent to the shell, too
+		select {
+		case <-s.interrupted:
+		case <-time.After(stopTime):
+		}
+	}
 	s.term.takeBack()
 	s.cut.Store(false) // Ctrl-C was for the program
 	s.freshRow()
@@ -45,6 +54,15 @@ func (s *shell) runProgram(line string, stdin io.Reader) error {
 		return errNoProgram
 	}
 	return nil // the program did not read all: its own business
+}
+
+// wasInterrupted tells whether a program of sh was ended by Ctrl-C.
+func wasInterrupted(state *os.ProcessState) bool {
+	if state == nil {
+		return false
+	}
+	status, _ := state.Sys().(syscall.WaitStatus)
+	return status.Signaled() && status.Signal() == syscall.SIGINT || status.ExitStatus() == 128+int(syscall.SIGINT)
 }
 
 // freshRow makes the cursor go to a row of its own if the last program has left it behind

@@ -283,10 +283,7 @@ func (s *shell) nextLine(tag string) (string, error) {
 func (s *shell) ask(prompt string, command bool) (string, error) {
 	s.cut.Store(false)
 	s.db.clearInterrupt()
-	select {
-	case <-s.interrupted:
-	default:
-	}
+	s.clearInterrupted()
 	line, err := s.lines.readLine(prompt, command)
 	if err == errGone {
 		s.stop(statusHangup) // the signal may still be on its way

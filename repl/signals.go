@@ -84,6 +84,14 @@ func (s *shell) wake() {
 	}
 }
 
+// clearInterrupted forgets a token of wake.
+func (s *shell) clearInterrupted() {
+	select {
+	case <-s.interrupted:
+	default:
+	}
+}
+
 // suspend is Ctrl-Z at the prompt: it stops the process group, as the terminal
 // does while a command runs, and returns when the shell goes on.
 func (s *shell) suspend() {
