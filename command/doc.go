@@ -2,9 +2,10 @@
 // handlers and the sessions they run in.
 //
 // Guarantees: semantics, replies and error texts are those of Valkey 8.1 for
-// every command that Valkey has. A command that answers an error leaves no trace
-// in the database. What lies between MULTI and EXEC, and one command with
-// several keys, happens whole or not at all, also across a crash.
+// every command that Valkey has; docs/COMMANDS.md lists the exceptions. A command
+// that answers an error leaves no trace in the database. What lies between MULTI
+// and EXEC, and one command with several keys, happens whole or not at all, also
+// across a crash.
 //
 // Caveats: there is one database, number 0. WATCH sees a key that was absent,
 // was made and was removed again by another session as unchanged. A Session
