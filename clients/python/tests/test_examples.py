@@ -1,0 +1,74 @@
+"""Every example does what it says."""
+
+import os
+import subprocess
+import sys
+
+import nubdb
+
+from .support import ROOT, TestCase
+
+
+def example(name):
+    return os.path.join(ROOT, "examples", name)
+
+
+class WithServer(TestCase):
+    def check(self, name, *printed):
+        self.assertEqual(self.python(example(name), self.serve().port), "".join(line + "\n" for line in printed))
+
+    def test_session_store(self):
+        self.check(
+            "session_store.py",
+            "loaded: {'user': 'Alice', 'basket': []}",
+            "saved: True",
+            "loaded: {'user': 'Alice', 'basket': ['tea']}",
+            "after the end: None False",
+        )
+
+    def test_cache(self):
+        self.check("cache.py", "computing 12", "computing 13", "144 144 169", "computing 12", "144")
+
+    def test_rate_limiter(self):
+        self.check("rate_limiter.py", "[True, True, True, False, False]", "[True, True]")
+
+
+class WithoutServer(TestCase):
+    def job(self, *command):
+        env = {**os.environ, "PYTHONPATH": ROOT}
+        return subprocess.Popen(
+            [sys.executable, example("job_lock.py"), *command], env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+
+    def test_job_lock(self):
+        first = self.job("sh", "-c", "echo working; read line")
+        self.assertEqual(first.stdout.readline(), "working\n")
+        second = self.job("echo", "no")
+        self.assertEqual(second.communicate(), ("", f"job is locked by process {first.pid}\n"))
+        self.assertEqual(second.returncode, 75)
+        self.assertEqual(first.communicate("\n"), ("", ""))
+        self.assertEqual(first.returncode, 0)
+        third = self.job("sh", "-c", "exit 3")
+        third.communicate()
+        self.assertEqual(third.returncode, 3)
+        self.assertEqual(nubdb.run("SIZE"), [0])
+
+    def test_migration(self):
+        nubdb.run(
+            ["SET user:1:name Alice", "SET user:1:mail a@b.c", 'SET user:2:name "Bob B"'], db="shop.db"
+        )
+        self.assertEqual(self.python(example("migration.py"), "shop.db"), "2 users moved\n")
+        self.assertEqual(
+            nubdb.run([["MGET", "user:1", "user:2", "schema"], ["SIZE"]], db="shop.db"),
+            [['{"name": "Alice", "mail": "a@b.c"}', '{"name": "Bob B", "mail": null}', "2"], 3],
+        )
+        self.assertEqual(self.python(example("migration.py"), "shop.db"), "0 users moved\n")
+
+    def test_cron(self):
+        for _ in range(2):
+            self.assertEqual(self.python(example("cron.py")), "")
+        runs, last, size = nubdb.run(["GET disk:runs", "GET disk:last", "SIZE"], db="jobs.db")
+        self.assertEqual(runs, "2")
+        self.assertRegex(last, r"^\d{4}-\d\d-\d\dT[\d:]+\+00:00$")
+        self.assertIn(size, (3, 4))
