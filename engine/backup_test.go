@@ -111,11 +111,13 @@ func get(t testing.TB, db *DB, key string) string {
 }
 
 // TestBackupWhileOthersWrite takes backups of a database in which transactions set all of
-// a few keys to one number, one of them a long value that is now and then deleted. In the
-// copies all have the same.
+// a few keys to one number, one of them a long value that is now and then deleted, while
+// segments and value files are removed. In the copies all have the same.
 func TestBackupWhileOthersWrite(t *testing.T) {
 	dir := t.TempDir()
-	db, err := Open(dir+"/db", Options{tuning: tuning{segmentBits: minSegmentBits, syncEvery: 64 << 10, indexSyncEvery: 256 << 10, maxPending: 1 << 40, summaryEvery: 4 << 10, flushSize: 1 << 10}})
+	small := crowded
+	small.syncEvery, small.indexSyncEvery, small.slack = 64<<10, 256<<10, 64<<10
+	db, err := Open(dir+"/db", Options{tuning: small})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +147,9 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 		case err := <-written:
 			if err != nil {
 				t.Fatal(err)
+			}
+			if s, err := db.Stats(); err != nil || s.Compactions == 0 {
+				t.Errorf("nothing was compacted meanwhile: %+v, %v", s, err)
 			}
 			return
 		default:

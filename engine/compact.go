@@ -322,7 +322,7 @@ func (db *DB) floorSegment(h *header) uint64 {
 func (db *DB) advanceHead() (advanced bool, err error) {
 	db.mu.RLock()
 	man := db.man
-	skip := !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly
+	skip := !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || db.unfinished
 	if !skip {
 		man.head = db.floorSegment(&db.idx.hard)
 		skip = man.head <= db.man.head

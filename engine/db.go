@@ -31,9 +31,12 @@ type DB struct {
 	mu     sync.RWMutex
 	exists bool
 	closed bool
-	lock   vfs.Lock
-	man    manifest
-	seed   [2]uint64
+	// unfinished tells that the database is being made by Backup or Repair: its manifest
+	// comes last, and nobody else may write one.
+	unfinished bool
+	lock       vfs.Lock
+	man        manifest
+	seed       [2]uint64
 
 	log    log
 	idx    *index

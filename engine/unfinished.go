@@ -68,7 +68,7 @@ func abandon(fs vfs.FS, dir string, made bool) {
 // newUnfinished is the database to be in a directory that beginUnfinished has made.
 func newUnfinished(fs vfs.FS, dir string, o Options, man manifest) (*DB, error) {
 	o.FS, o.ReadOnly, o.MaxSize = fs, false, 0
-	db := &DB{dir: dir, opt: o, fs: fs, man: man}
+	db := &DB{dir: dir, opt: o, fs: fs, man: man, unfinished: true}
 	db.readers.New = func() any { return new(Tx) }
 	db.syncer.init(db)
 	db.prepare()
@@ -90,6 +90,7 @@ func (db *DB) complete() error {
 	if err == nil {
 		err = writeManifest(db.fs, db.dir, &db.man)
 	}
+	db.locked(func() error { db.unfinished = false; return nil })
 	if err == nil {
 		err = db.fs.Remove(join(db.dir, unfinishedName))
 	}
