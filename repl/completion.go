@@ -15,12 +15,15 @@ type completions struct {
 	from  int      // where that word begins in the line
 	words []string // as they are typed, in order
 	end   string   // what follows the word when it is the only one: usually a blank
+	more  bool     // there are others
 }
 
 // completer finds completions: of the names of commands, subcommands, options and
 // groups from the command table, and of keys and files.
 type completer struct {
-	keys func(prefix string) []string // some keys, not too many, and not if that takes long
+	// keys returns some keys, not too many, none if that takes long, and whether these
+	// are all.
+	keys func(prefix string) (found []string, all bool)
 }
 
 // find completes the word at the end of a line.
@@ -63,7 +66,9 @@ func (c *completer) completeArgument(found *completions, before []string, last w
 	}
 	for i := range s.next {
 		if isKey(&s.next[i]) && c.keys != nil {
-			for _, key := range c.keys(last.text) {
+			keys, all := c.keys(last.text)
+			found.more = !all
+			for _, key := range keys {
 				found.words = append(found.words, quoteKey(key, last.quote))
 			}
 		}

@@ -15,8 +15,8 @@ import (
 
 func TestCompletions(t *testing.T) {
 	keys := []string{"user:1", "user:2", "a b", "bell\a", "日本"}
-	c := completer{keys: func(prefix string) []string {
-		return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !strings.HasPrefix(key, prefix) })
+	c := completer{keys: func(prefix string) ([]string, bool) {
+		return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !strings.HasPrefix(key, prefix) }), true
 	}}
 	for _, test := range []struct{ line, want string }{
 		{"GETD", "GETDEL"},
@@ -39,6 +39,8 @@ func TestCompletions(t *testing.T) {
 		{"SET user:1 v EX ", ""},
 		{"日", ""},
 		{"NOSUCH ", ""},
+		{"CONFIG S", "SET"},
+		{"config set k", ""},
 		{`\form`, `\format`},
 		{`\format j`, "json"},
 		{`\watch 2 GETD`, "GETDEL"},
@@ -89,6 +91,11 @@ func TestMenu(t *testing.T) {
 		}
 	}
 	m = menu{}
+	found.more = true // others may begin with something else
+	if line, _ := m.apply([]rune("GET us"), 6, found); string(line) != "GET us" {
+		t.Errorf("what was not found was completed: %q", string(line))
+	}
+	m = menu{}
 	line, cursor = m.apply([]rune("siz"), 3, completions{words: []string{"size"}, end: " "})
 	if string(line) != "size " || cursor != 5 || m.open() {
 		t.Errorf("one completion makes %q with the cursor at %d", string(line), cursor)
@@ -115,6 +122,10 @@ func TestMenuRows(t *testing.T) {
 			t.Errorf("%d columns, %d rows: %q, want %q", test.columns, test.rows, got, test.want)
 		}
 	}
+	m.more = true
+	if got, want := m.rows(80, 24, &palette{})[1], "(1 to 5 of more than 5)"; got != want {
+		t.Errorf("of more keys than were found: %q, want %q", got, want)
+	}
 	m.chosen = 4
 	if got := m.rows(12, 5, &monochrome); got[0] != "\x1b[7me\\a\x1b[0m" {
 		t.Errorf("the page of the chosen one begins with %q", got[0])
@@ -130,10 +141,10 @@ func TestKeysAreBounded(t *testing.T) {
 		words = append(words, fmt.Sprintf("key:%d", i), "v")
 	}
 	run(d, words...)
-	if found := d.keys("key:"); len(found) != maxKeysFound || !slices.IsSorted(found) {
-		t.Errorf("%d keys, want %d in order", len(found), maxKeysFound)
+	if found, all := d.keys("key:"); len(found) != maxKeysFound || !slices.IsSorted(found) || all {
+		t.Errorf("%d keys, want %d in order (all: %v)", len(found), maxKeysFound, all)
 	}
-	if found := d.keys("none:"); len(found) != 0 {
+	if found, all := d.keys("none:"); len(found) != 0 || !all {
 		t.Errorf("found %q", found)
 	}
 }
@@ -142,8 +153,8 @@ func TestKeysOfSmallDatabase(t *testing.T) {
 	d := on(vfs.NewMem(), command.SyncAlways)
 	defer d.close()
 	run(d, "MSET", "user:2", "v", "user:1", "v", "other", "v", "user:\xff", "v", "user:"+strings.Repeat("x", maxKeyLength), "v")
-	if got, want := d.keys("user:"), []string{"user:1", "user:2"}; !slices.Equal(got, want) {
-		t.Errorf("keys %q, want %q", got, want)
+	if got, all := d.keys("user:"); !slices.Equal(got, []string{"user:1", "user:2"}) || !all {
+		t.Errorf("keys %q (all: %v), want user:1, user:2", got, all)
 	}
 }
 
@@ -160,14 +171,14 @@ func TestKeysOfBusyDatabase(t *testing.T) {
 	}
 	d := newDatabase(Config{DB: path, Engine: engine.Options{LockTimeout: safetyNet}})
 	defer d.close()
-	if got := d.keys(""); got != nil {
+	if got, all := d.keys(""); got != nil || all {
 		t.Errorf("keys %q of a database that another has", got)
 	}
 	owner.Close()
 	if r := run(d, "SET", "k", "v"); r.IsError() { // is not ended by what ended the wait
 		t.Errorf("SET: %s", r.Str)
 	}
-	if got := d.keys(""); !slices.Equal(got, []string{"k"}) {
+	if got, _ := d.keys(""); !slices.Equal(got, []string{"k"}) {
 		t.Errorf("keys %q, want k", got)
 	}
 }

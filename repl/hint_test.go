@@ -40,6 +40,12 @@ func TestHint(t *testing.T) {
 		{`SET "a b" `, "value [ttl] [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"},
 		{`["GET" `, ""},
 		{"# GET ", ""},
+		{"PUBSUB", " CHANNELS | NUMSUB | NUMPAT"},
+		{"PUBSUB ", "CHANNELS | NUMSUB | NUMPAT"},
+		{"pubsub c", "HANNELS [pattern]"},
+		{"PUBSUB CHANNELS", " [pattern]"},
+		{"PUBSUB CHANNELS ", "[pattern]"},
+		{"PUBSUB WHAT ", ""},
 		{"HELP ", "[command | @group]"},
 		{`\format`, " [typed | plain | json | raw | resp]"},
 		{`\q `, ""},
@@ -80,7 +86,7 @@ func TestAnyLineIsLookedAt(t *testing.T) {
 		if styles := highlight(line); len(styles) != len(line) {
 			t.Fatalf("%d styles for %d characters", len(styles), len(line))
 		}
-		c := completer{keys: func(prefix string) []string { return []string{prefix + "1", prefix + "2"} }}
+		c := completer{keys: func(prefix string) ([]string, bool) { return []string{prefix + "1", prefix + "2"}, true }}
 		found := c.find(line[:cursor])
 		m := menu{}
 		for range 4 {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -114,7 +115,7 @@ func (h *history) write(lines []string) {
 // addCommand keeps a command that was entered as these lines, unless it holds a
 // secret. One of several lines becomes one with the same words.
 func (h *history) addCommand(lines []string, args [][]byte) {
-	if holdsSecret(args) {
+	if command.Visible(args) < len(args) {
 		return
 	}
 	if len(lines) == 1 && !strings.Contains(lines[0], "\n") {
@@ -138,20 +139,6 @@ func (h *history) addFaulty(line string) {
 	if !mentionsSecret([]byte(line)) {
 		h.add(line)
 	}
-}
-
-// holdsSecret tells whether a command contains a password: AUTH, HELLO with AUTH,
-// CONFIG SET of a password.
-func holdsSecret(args [][]byte) bool {
-	switch strings.ToUpper(string(args[0])) {
-	case "AUTH":
-		return true
-	case "HELLO":
-		return slices.ContainsFunc(args, func(arg []byte) bool { return strings.EqualFold(string(arg), "AUTH") })
-	case "CONFIG":
-		return len(args) > 1 && strings.EqualFold(string(args[1]), "SET") && slices.ContainsFunc(args[2:], mentionsSecret)
-	}
-	return false
 }
 
 // mentionsSecret tells whether a text has the name of a secret in it: AUTH,

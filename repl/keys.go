@@ -18,9 +18,9 @@ const (
 
 // keys returns some keys that begin with prefix, in order: all of them in a small
 // database, those that are found in a bounded time in a large one, none if another process
-// has the database for longer. The shell itself must be waiting for a line.
-func (d *database) keys(prefix string) []string {
-	var found []string
+// has the database for longer. all tells whether there are no others. The shell itself
+// must be waiting for a line.
+func (d *database) keys(prefix string) (found []string, all bool) {
 	deadline := time.Now().Add(maxKeysTime)
 	for cursor, visited := uint64(0), 0; visited < maxKeysVisited && time.Now().Before(deadline); {
 		next, err := d.scan(cursor, 256, maxKeysTime, func(key []byte) bool {
@@ -31,10 +31,11 @@ func (d *database) keys(prefix string) []string {
 			return len(found) < maxKeysFound
 		})
 		if err != nil || next == 0 {
+			all = err == nil && len(found) < maxKeysFound
 			break
 		}
 		cursor = next
 	}
 	slices.Sort(found)
-	return slices.Compact(found)
+	return slices.Compact(found), all
 }

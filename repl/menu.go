@@ -34,7 +34,7 @@ func (m *menu) apply(line []rune, cursor int, found completions) ([]rune, int) {
 		}
 		return m.replace(line, text)
 	}
-	if common := commonPrefix(m.words); len([]rune(common)) > cursor-m.from {
+	if common := commonPrefix(m.words); !m.more && len([]rune(common)) > cursor-m.from {
 		return m.replace(line, common)
 	}
 	return line, cursor
@@ -87,8 +87,13 @@ func (m *menu) rows(columns, height int, p *palette) []string {
 	for i := first; i < min(first+perPage, len(m.words)); i += perRow {
 		rows = append(rows, m.row(i, min(i+perRow, len(m.words)), cell, p))
 	}
-	if more := len(m.words) - perPage; more > 0 {
-		rows = append(rows, shorten(fmt.Sprintf("(%d to %d of %d)", first+1, min(first+perPage, len(m.words)), len(m.words)), columns-1))
+	if len(m.words) > perPage || m.more {
+		of := ""
+		if m.more {
+			of = "more than "
+		}
+		text := fmt.Sprintf("(%d to %d of %s%d)", first+1, min(first+perPage, len(m.words)), of, len(m.words))
+		rows = append(rows, shorten(text, columns-1))
 	}
 	return rows
 }

@@ -87,11 +87,36 @@ func (s *shell) showText(text string) error {
 	return s.write([]byte(text))
 }
 
-// note tells something beside the replies.
+// note tells something beside the replies, in lines that fit the window.
 func (s *shell) note(text string) {
+	columns, _ := windowSize(s.display)
 	for line := range strings.Lines(text) {
-		s.display.WriteString(visible(strings.TrimSuffix(line, "\n")) + "\n")
+		s.display.WriteString(wrapped(visible(strings.TrimSuffix(line, "\n")), columns) + "\n")
 	}
+}
+
+// wrapped is a line broken between words where it is wider than the window.
+func wrapped(line string, columns int) string {
+	if textWidth(line) <= columns {
+		return line
+	}
+	var b strings.Builder
+	column := 0
+	for word := range strings.SplitSeq(line, " ") {
+		width := textWidth(word)
+		switch {
+		case column == 0:
+		case column+1+width > columns:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
 }
 
 // showTime tells how long a command took.

@@ -39,6 +39,11 @@ func appendNested(dst []byte, r *wire.Reply, indent string) []byte {
 		return appendMap(dst, r.Elems, indent)
 	case wire.KindVerbatim:
 		return appendText(dst, r.Str)
+	case wire.KindSeries: // its elements are replies by themselves
+		for i := range r.Elems {
+			dst = appendNested(dst, &r.Elems[i], indent)
+		}
+		return dst
 	}
 	return append(appendScalar(dst, r), '\n')
 }
