@@ -7,6 +7,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -99,7 +100,7 @@ const maxShown = 80
 func appendCommand(dst []byte, args [][]byte, limit int) []byte {
 	const more = "..."
 	start := len(dst)
-	shown := visibleWords(args)
+	shown := command.Visible(args)
 	for i, arg := range args {
 		if i > 0 {
 			dst = append(dst, ' ')
@@ -123,32 +124,4 @@ func appendCommand(dst []byte, args [][]byte, limit int) []byte {
 		end--
 	}
 	return append(dst[:end], more...)
-}
-
-// visibleWords is the number of words of a command that may be shown: what
-// follows AUTH, HELLO and CONFIG SET can be a password.
-func visibleWords(args [][]byte) int {
-	switch {
-	case isWord(args[0], "AUTH"), isWord(args[0], "HELLO"):
-		return 1
-	case len(args) > 1 && isWord(args[0], "CONFIG") && isWord(args[1], "SET"):
-		return 2
-	}
-	return len(args)
-}
-
-// isWord compares a word with an upper-case one, without regard to case.
-func isWord(word []byte, upper string) bool {
-	if len(word) != len(upper) {
-		return false
-	}
-	for i, c := range word {
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		if c != upper[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -59,8 +59,10 @@ func TestAppendDiagnostic(t *testing.T) {
 		{place{"<stdin>", 3, 7}, "ERR no", "", "nubdb: <stdin>:3:7: ERR no\n"},
 		{place{}, "ERR a\nb\x1b[m", "GET|a\nb", "nubdb: ERR a b [m: GET \"a\\nb\"\n"},
 		{place{}, "ERR no", "auth|me|secret", "nubdb: ERR no: auth *** ***\n"},
-		{place{}, "ERR no", "HELLO|3|AUTH|me|secret", "nubdb: ERR no: HELLO *** *** *** ***\n"},
-		{place{}, "ERR no", "CONFIG|SET|requirepass|secret", "nubdb: ERR no: CONFIG SET *** ***\n"},
+		{place{}, "ERR no", "HELLO|3|AUTH|me|secret", "nubdb: ERR no: HELLO 3 AUTH *** ***\n"},
+		{place{}, "ERR no", "CONFIG|SET|requirepass|secret", "nubdb: ERR no: CONFIG SET requirepass ***\n"},
+		{place{}, "ERR no", "CONFIG|SET|maxclients|7", "nubdb: ERR no: CONFIG SET maxclients 7\n"},
+		{place{}, "ERR no", "CONFIG|SET|maxclients|7|requirpass|secret", "nubdb: ERR no: CONFIG SET maxclients 7 requirpass ***\n"},
 		{place{}, "ERR no", "CONFIG|GET|save", "nubdb: ERR no: CONFIG GET save\n"},
 	} {
 		var args [][]byte
