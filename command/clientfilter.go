@@ -45,7 +45,7 @@ func parseClientList(args [][]byte) (f clientFilter, err error) {
 	case len(args) > 3 && is(args[2], "ID"):
 		for _, word := range args[3:] {
 			id, err := parseInteger(word)
-			if err != nil || id < 0 {
+			if err != nil {
 				return f, errClientID
 			}
 			f.ids = append(f.ids, id)

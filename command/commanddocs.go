@@ -35,7 +35,7 @@ func commandInfo(s *Session, args [][]byte) (wire.Reply, error) {
 		if spec := findPath(name); spec != nil {
 			found = append(found, spec.info(shownAs(spec, name)))
 		} else {
-			found = append(found, wire.NilArray)
+			found = append(found, wire.Nil)
 		}
 	}
 	return wire.Array(found...), nil

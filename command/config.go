@@ -1,7 +1,9 @@
 package command
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,7 +59,9 @@ var settings = [...]setting{
 	{name: "dbfilename", get: func(in *Instance, _ *config) string { return filepath.Base(in.set.Path) }},
 	{name: "dir", get: func(in *Instance, _ *config) string { return filepath.Dir(in.set.Path) }},
 	{name: "latency-monitor-threshold", get: func(_ *Instance, c *config) string { return decimal(c.latencyThreshold.Milliseconds()) },
-		set: func(c *config, v []byte) error { return setDuration(&c.latencyThreshold, v, 0, time.Millisecond) }},
+		set: func(c *config, v []byte) error {
+			return setDuration(&c.latencyThreshold, v, 0, math.MaxInt64, time.Millisecond)
+		}},
 	{name: "maxclients", get: func(_ *Instance, c *config) string { return decimal(int64(c.maxClients)) },
 		set: func(c *config, v []byte) error { return setInteger(&c.maxClients, v, 1, 1<<32-1) }},
 	{name: "maxmemory", get: func(in *Instance, _ *config) string { return decimal(in.set.MaxSize) }},
@@ -70,12 +74,14 @@ var settings = [...]setting{
 		set: func(c *config, v []byte) error { c.requirePass = string(v); return nil }},
 	{name: "save", fixed: ""},
 	{name: "slowlog-log-slower-than", get: func(_ *Instance, c *config) string { return decimal(c.slowerThan.Microseconds()) },
-		set: func(c *config, v []byte) error { return setDuration(&c.slowerThan, v, -1, time.Microsecond) }},
+		set: func(c *config, v []byte) error {
+			return setDuration(&c.slowerThan, v, -1, math.MaxInt64, time.Microsecond)
+		}},
 	{name: "slowlog-max-len", get: func(_ *Instance, c *config) string { return decimal(int64(c.slowLogMax)) },
 		set: func(c *config, v []byte) error { return setInteger(&c.slowLogMax, v, 0, maxSlowLog) }},
 	{name: "tcp-keepalive", fixed: "300"},
 	{name: "timeout", get: func(_ *Instance, c *config) string { return decimal(int64(c.timeout.Seconds())) },
-		set: func(c *config, v []byte) error { return setDuration(&c.timeout, v, 0, time.Second) }},
+		set: func(c *config, v []byte) error { return setDuration(&c.timeout, v, 0, math.MaxInt32, time.Second) }},
 	{name: "unixsocket", get: func(in *Instance, _ *config) string { return in.set.Socket }},
 }
 
@@ -100,10 +106,11 @@ func setInteger(to *int, value []byte, low, high int64) error {
 	return err
 }
 
-func setDuration(to *time.Duration, value []byte, low int64, unit time.Duration) error {
-	n, err := parseSetting(value, low, 1<<31-1)
+// setDuration reads a number of units; more than the longest Duration, 292 years, is that.
+func setDuration(to *time.Duration, value []byte, low, high int64, unit time.Duration) error {
+	n, err := parseSetting(value, low, high)
 	if err == nil {
-		*to = time.Duration(n) * unit
+		*to = time.Duration(min(n, math.MaxInt64/int64(unit))) * unit
 	}
 	return err
 }
@@ -119,16 +126,22 @@ func parseSetting(value []byte, low, high int64) (int64, error) {
 	return n, nil
 }
 
-// CONFIG GET pattern [pattern ...]
+// CONFIG GET pattern [pattern ...]. As in Valkey, a name that is no pattern is shown as
+// it was written.
 func configGet(s *Session, args [][]byte) (wire.Reply, error) {
 	now := s.in.current()
 	var found []wire.Reply
 	for i := range settings {
 		for _, pattern := range args[2:] {
-			if match([]byte(strings.ToLower(string(pattern))), []byte(settings[i].name)) {
-				found = append(found, wire.BulkString(settings[i].name), wire.BulkString(settings[i].value(s.in, &now)))
-				break
+			if !match(bytes.ToLower(pattern), []byte(settings[i].name)) {
+				continue
 			}
+			name := wire.BulkString(settings[i].name)
+			if !bytes.ContainsAny(pattern, "*?[") {
+				name = wire.Bulk(pattern)
+			}
+			found = append(found, name, wire.BulkString(settings[i].value(s.in, &now)))
+			break
 		}
 	}
 	return wire.Reply{Kind: wire.KindMap, Elems: found}, nil

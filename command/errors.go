@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -140,11 +141,14 @@ func wrongArity(name []byte) error {
 
 // wrongArity is the error of this row, which shows both words of a subcommand as
 // Valkey does.
-func (c *Spec) wrongArity(name []byte) error {
-	if strings.Contains(c.Name, " ") {
-		name = []byte(c.path())
+func (c *Spec) wrongArity(args [][]byte) error {
+	switch {
+	case c == &containerHelp:
+		return wrongArity(append(bytes.Clone(args[0]), "|help"...))
+	case c.words() > 1:
+		return wrongArity([]byte(c.path()))
 	}
-	return wrongArity(name)
+	return wrongArity(args[0])
 }
 
 // subcommandArity is the error for words too many of a subcommand whose arity in

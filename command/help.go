@@ -1,15 +1,16 @@
 package command
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/nubdb/nubdb/wire"
 )
 
-// HELP [command | @group]
+// HELP [command [subcommand] | @group]
 func help(_ *Session, args [][]byte) (wire.Reply, error) {
-	if err := atMostOne(args); err != nil {
+	if err := checkHelp(args); err != nil {
 		return wire.Reply{}, err
 	}
 	var text string
@@ -17,18 +18,23 @@ func help(_ *Session, args [][]byte) (wire.Reply, error) {
 	case len(args) == 1:
 		text = helpList(Groups[:]...)
 	case len(args[1]) > 1 && args[1][0] == '@':
-		group := Group(strings.ToLower(string(args[1][1:])))
-		if text = helpList(group); text == "" {
-			return wire.Reply{}, noHelp(args[1])
-		}
+		text = helpList(Group(strings.ToLower(string(args[1][1:]))))
 	default:
-		spec := Lookup(args[1])
-		if spec == nil {
-			return wire.Reply{}, noHelp(args[1])
+		if spec := Find(args[1:]); spec != nil && spec.words() >= len(args)-1 {
+			text = spec.Help()
 		}
-		text = spec.Help()
+	}
+	if text == "" {
+		return wire.Reply{}, noHelp(bytes.Join(args[1:], []byte(" ")))
 	}
 	return wire.Reply{Kind: wire.KindVerbatim, Str: []byte(text)}, nil
+}
+
+func checkHelp(args [][]byte) error {
+	if len(args) > 3 {
+		return wrongArity(args[0])
+	}
+	return nil
 }
 
 // CLIENT HELP and the like
@@ -54,6 +60,12 @@ func (c *Spec) Help() string {
 	fmt.Fprintf(&b, "  since       %s\n", since(c.Since))
 	fmt.Fprintf(&b, "  complexity  %s\n", c.Complexity)
 	fmt.Fprintf(&b, "  example     %s", c.Example)
+	if len(c.Sub) > 0 {
+		b.WriteString("\n")
+	}
+	for i := range c.Sub {
+		fmt.Fprintf(&b, "\n  %-16s %s", c.Sub[i].Name, c.Sub[i].Summary)
+	}
 	return b.String()
 }
 

@@ -18,6 +18,7 @@ func del(s *Session, args [][]byte) (wire.Reply, error) {
 func exists(s *Session, args [][]byte) (wire.Reply, error) {
 	return count(args[1:], func(key []byte) (bool, error) {
 		_, found, err := s.tx.Get(key)
+		s.seen(found)
 		return found, err
 	})
 }

@@ -35,7 +35,7 @@ func lint(args [][]byte) error {
 	case err != nil:
 		return err
 	case !spec.Accepts(len(args)):
-		return spec.wrongArity(args[0])
+		return spec.wrongArity(args)
 	case spec.check != nil:
 		return spec.check(args)
 	}

@@ -111,6 +111,15 @@ func (s *Session) flushRun() {
 	t.spec, t.runs, t.nanos, t.failed = nil, 0, 0, 0
 }
 
+// seen counts a key that a command wanted to read.
+func (s *Session) seen(found bool) {
+	if found {
+		s.tally.hits++
+	} else {
+		s.tally.misses++
+	}
+}
+
 // note shows others how far the session is: what it ran last, and its counts. It is
 // called once a group, because other processors look at what it writes.
 func (s *Session) note() {

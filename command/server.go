@@ -42,11 +42,6 @@ func clock(s *Session, _ [][]byte) (wire.Reply, error) {
 	return wire.Array(s.elems...), nil
 }
 
-// FSYNC
-func fsync(s *Session, _ [][]byte) (wire.Reply, error) {
-	return wire.OK, s.db.Sync()
-}
-
 // VERIFY
 func verify(s *Session, _ [][]byte) (wire.Reply, error) {
 	report := s.opt.Report
@@ -82,9 +77,10 @@ func stats(s *Session, _ [][]byte) (wire.Reply, error) {
 	text = fmt.Appendf(text, "keys         %d\n", st.Keys)
 	text = fmt.Appendf(text, "expiring     %d\n", st.Expiring)
 	text = fmt.Appendf(text, "live bytes   %d\n", st.LiveBytes)
-	text = fmt.Appendf(text, "dead bytes   %d\n", max(st.LogBytes-st.LiveBytes, 0))
+	text = fmt.Appendf(text, "dead bytes   %d\n", st.DeadBytes)
 	text = fmt.Appendf(text, "index bytes  %d\n", st.IndexBytes)
 	text = fmt.Appendf(text, "segments     %d\n", st.Segments)
+	text = fmt.Appendf(text, "compactions  %d\n", st.Compactions)
 	hits, misses := s.in.totals.hits.Load(), s.in.totals.misses.Load()
 	if reads := hits + misses; reads > 0 {
 		text = fmt.Appendf(text, "hit rate     %.1f %% of %d reads\n", 100*float64(hits)/float64(reads), reads)
@@ -139,88 +135,6 @@ func checkWait(args [][]byte) error {
 		return errNegative
 	}
 	return nil
-}
-
-// LASTSAVE
-func lastSave(s *Session, _ [][]byte) (wire.Reply, error) {
-	s.in.mu.Lock()
-	defer s.in.mu.Unlock()
-	return wire.Integer(s.in.saved.Unix()), nil
-}
-
-// SAVE is FSYNC in the words of Valkey.
-func save(s *Session, _ [][]byte) (wire.Reply, error) {
-	if err := s.db.Sync(); err != nil {
-		return wire.Reply{}, err
-	}
-	s.in.mu.Lock()
-	defer s.in.mu.Unlock()
-	s.in.saved = time.Now()
-	return wire.OK, nil
-}
-
-// BGSAVE [SCHEDULE] is done when it answers: a sync takes no longer than others wait for.
-func bgSave(s *Session, args [][]byte) (wire.Reply, error) {
-	if err := checkBgSave(args); err != nil {
-		return wire.Reply{}, err
-	}
-	_, err := save(s, args)
-	return wire.Status("Background saving started"), err
-}
-
-func checkBgSave(args [][]byte) error {
-	if len(args) == 1 || len(args) == 2 && is(args[1], "SCHEDULE") {
-		return nil
-	}
-	return errSyntax
-}
-
-// BGREWRITEAOF
-func bgRewriteAOF(*Session, [][]byte) (wire.Reply, error) {
-	return wire.Status("Background append only file rewriting started"), nil
-}
-
-// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
-func shutdown(s *Session, args [][]byte) (wire.Reply, error) {
-	o, err := parseShutdown(args)
-	switch {
-	case err != nil:
-		return wire.Reply{}, err
-	case o.abort:
-		return wire.Reply{}, errNoShutdown
-	case s.in.set.Shutdown == nil:
-		return wire.Reply{}, notServer("SHUTDOWN")
-	}
-	s.in.set.Shutdown(!o.noSave)
-	s.quit = true
-	return wire.None, nil // as in Valkey: the end of the connection is the answer
-}
-
-type shutdownOptions struct{ save, noSave, abort bool }
-
-func parseShutdown(args [][]byte) (o shutdownOptions, err error) {
-	for _, word := range args[1:] {
-		switch {
-		case is(word, "SAVE"):
-			o.save = true
-		case is(word, "NOSAVE"):
-			o.noSave = true
-		case is(word, "ABORT"):
-			o.abort = true
-		case is(word, "NOW"), is(word, "FORCE"):
-		default:
-			return o, errSyntax
-		}
-	}
-	if o.save && o.noSave || o.abort && len(args) > 2 {
-		return o, errSyntax
-	}
-	return o, nil
-}
-
-func checkShutdown(args [][]byte) error {
-	_, err := parseShutdown(args)
-	return err
 }
 
 // checkSleep is what Check makes of SLEEP.

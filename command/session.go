@@ -263,7 +263,7 @@ func (s *Session) dispatch(spec *Spec, args [][]byte, r *wire.Reply) error {
 func (s *Session) admit(spec *Spec, args [][]byte) error {
 	switch {
 	case !spec.Accepts(len(args)):
-		return spec.wrongArity(args[0])
+		return spec.wrongArity(args)
 	case s.mustAuth && !spec.Has(NoAuth):
 		return errNoAuth
 	case s.opt.Push == nil && spec.Has(NoBatch):

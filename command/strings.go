@@ -24,6 +24,7 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 // GET key
 func get(s *Session, args [][]byte) (wire.Reply, error) {
 	it, found, err := s.getString(args[1])
+	s.seen(found)
 	if err != nil || !found {
 		return wire.Nil, err
 	}
@@ -78,6 +79,7 @@ func mGet(s *Session, args [][]byte) (wire.Reply, error) {
 	s.elems = s.elems[:0]
 	for _, key := range args[1:] {
 		it, found, err := s.tx.Get(key)
+		s.seen(found)
 		if err != nil {
 			return wire.Reply{}, err
 		}

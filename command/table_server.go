@@ -39,6 +39,17 @@ var serverTable = []Spec{
 		run:     commandAll,
 	},
 	{
+		Name: "COMPACT", Group: Server,
+		Summary:    "Starts to free the space that nothing needs any more, or does it before it answers",
+		Complexity: "O(N) in the size of the database", Since: NubDB,
+		Arity: -1, Flags: Admin | OutsideTx | NoMulti | NoAtomic,
+		Args:    []Arg{{Name: "wait", Type: Token, Token: "WAIT", Optional: true}},
+		Example: `COMPACT WAIT`,
+		Travel:  Refused,
+		check:   checkCompact,
+		run:     compact,
+	},
+	{
 		Name: "CONFIG", Group: Server,
 		Summary:    "Tells how the server is set up, and changes it",
 		Complexity: "that of the subcommand", Since: "2.0.0",
@@ -100,7 +111,7 @@ var serverTable = []Spec{
 		Args:    []Arg{{Name: "command | @group", Optional: true}},
 		Example: `HELP SET`,
 		Travel:  Local,
-		check:   atMostOne,
+		check:   checkHelp,
 		run:     help,
 	},
 	{
