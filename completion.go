@@ -34,7 +34,8 @@ func flagValues(f *pflag.Flag) []string {
 
 // takesPath tells whether the value of a flag is a path.
 func takesPath(f *pflag.Flag) bool {
-	return f.Name == "db" || f.Name == "file" || strings.HasSuffix(operandsOf(f.Name), "PATH")
+	value, _ := pflag.UnquoteUsage(f)
+	return value == "PATH" || value == "FILE" || strings.HasSuffix(operandsOf(f.Name), "PATH")
 }
 
 func isSwitch(f *pflag.Flag) bool { return f.NoOptDefVal != "" }
