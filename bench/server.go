@@ -18,7 +18,7 @@ import (
 const (
 	serverClients = 50
 	serverKeys    = 100_000
-	serverRounds  = 3
+	serverRounds  = 7
 )
 
 var pipelines = []struct {

@@ -128,7 +128,7 @@ func (d *Database) Do(spec *Spec, c *wire.Command) error {
 		d.session.Begin()
 		d.grouped = true
 	}
-	d.session.run(spec, c.Args, &d.reply)
+	d.session.Run(spec, c.Args, &d.reply)
 	d.opt.Reply(c, &d.reply)
 	return nil
 }
@@ -142,7 +142,7 @@ func (d *Database) Run(args [][]byte) wire.Reply {
 		return errorReply(err)
 	}
 	var r wire.Reply
-	d.session.run(spec, args, &r)
+	d.session.Run(spec, args, &r)
 	if err := d.Acknowledge(); err != nil && !r.IsError() {
 		return wire.Error("ERR not on stable storage: " + err.Error())
 	}

@@ -124,7 +124,6 @@ func (s *Session) seen(found bool) {
 // called once a group, because other processors look at what it writes.
 func (s *Session) note() {
 	s.flushRun()
-	s.clock = 0
 	t := &s.tally
 	if t.calls > 0 {
 		s.in.totals.calls.Add(t.calls)
@@ -136,10 +135,15 @@ func (s *Session) note() {
 		s.in.totals.misses.Add(t.misses)
 	}
 	t.calls, t.hits, t.misses = 0, 0, 0
+	now := s.clock
+	s.clock = 0
 	if s.opt.Push == nil {
 		return // nobody is interested in a session without a connection
 	}
-	s.peer.used.Store(int64(s.in.elapsed()))
+	if now == 0 {
+		now = s.in.elapsed()
+	}
+	s.peer.used.Store(int64(now))
 	s.peer.last.Store(s.last)
 	queued := int32(-1)
 	if s.multi.open {

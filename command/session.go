@@ -92,6 +92,14 @@ func (s *Session) Silent() bool { return s.silent }
 // A command with the flag OutsideTx ends it and leaves the group open.
 func (s *Session) Begin() { s.group = true }
 
+// Follow goes on with the group of another session, which then has none: so the commands
+// of several sessions, one after the other, share one transaction.
+func (s *Session) Follow(other *Session) {
+	other.note()
+	s.tx, s.writable, s.lost, s.group = other.tx, other.writable, other.lost, true
+	other.tx, other.lost, other.group = nil, nil, false
+}
+
 // End commits the group. An error means that the engine has failed and that the
 // replies since the last End may be of commands that did not happen. In an atomic
 // run it does nothing.
@@ -177,14 +185,13 @@ func (s *Session) interrupted() bool {
 	}
 }
 
-// MayWait tells whether Do of this command may take its time because it sleeps,
-// syncs, or waits for the end of CLIENT PAUSE. A front end that serves others in
-// the same goroutine runs it in another one.
-func (s *Session) MayWait(args [][]byte) bool {
+// MayWait tells whether a command, of which spec is what Find says, may take its time
+// because it sleeps, syncs, or waits for the end of CLIENT PAUSE. A front end that serves
+// others in the same goroutine runs it in another one.
+func (s *Session) MayWait(spec *Spec) bool {
 	if s.in.attention.Load()&paused != 0 {
 		return true
 	}
-	spec := Find(args)
 	return spec != nil && spec.Has(OutsideTx) && !s.multi.open
 }
 
@@ -196,13 +203,13 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 		return wire.None
 	}
 	var r wire.Reply
-	s.run(Find(args), args, &r)
+	s.Run(Find(args), args, &r)
 	return r
 }
 
-// run is Do for a command of which spec is what Find says. The reply goes to *r: returned
+// Run is Do for a command of which spec is what Find says. The reply goes to *r: returned
 // by value it would be copied at each step of the way.
-func (s *Session) run(spec *Spec, args [][]byte, r *wire.Reply) {
+func (s *Session) Run(spec *Spec, args [][]byte, r *wire.Reply) {
 	s.recycle()
 	if s.silent = s.mute != heard; s.mute == skipNext {
 		s.mute = heard

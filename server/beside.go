@@ -6,10 +6,7 @@ import "github.com/nubdb/nubdb/wire"
 // take long and delivers its reply, in a goroutine of its own. Until it has ended nothing
 // else of the connection is run. f may use what the Reader returned last.
 func (c *conn) runBeside(f func()) {
-	c.endGroup()
-	if c.closing {
-		return
-	}
+	c.loop.endGroup()
 	c.busy, c.more = true, true
 	s := c.loop.server
 	s.beside.Add(1)

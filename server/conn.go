@@ -111,7 +111,7 @@ func (c *conn) limits() wire.Limits {
 // client has too much to take, or one runs beside the loop.
 func (c *conn) run() {
 	c.more = false
-	c.session.Begin()
+	c.loop.enter(c.session)
 	for ahead := 0; ; {
 		if c.unread() > maxUnread {
 			c.more = true
@@ -130,18 +130,6 @@ func (c *conn) run() {
 			c.session.Prefetch(ahead, c.reader.Peek)
 		}
 	}
-	if !c.busy {
-		c.endGroup()
-	}
-}
-
-// endGroup commits what the commands of this turn did. If that fails their replies are void.
-func (c *conn) endGroup() {
-	if err := c.session.End(); err != nil {
-		c.loop.server.fail(err)
-		c.loop.out = c.loop.out[:c.from]
-		c.closing = true
-	}
 }
 
 // unread is how many bytes of replies wait for the client.
@@ -151,7 +139,7 @@ func (c *conn) unread() int { return len(c.loop.out) - c.from + len(c.out) - c.s
 // can be run now.
 func (c *conn) execute(cmd *wire.Command) bool {
 	c.setForm(c.formOf(cmd.CRLF))
-	spec := command.Lookup(cmd.Args[0])
+	spec := command.Find(cmd.Args)
 	switch {
 	case spec == nil && isHTTP(cmd.Args[0]):
 		c.loop.server.log.Warn("a client that speaks HTTP was dropped", "client", c.addr)
@@ -160,13 +148,14 @@ func (c *conn) execute(cmd *wire.Command) bool {
 		return false
 	case c.forward != nil && !c.forward.admit(c, cmd):
 		return !c.busy && !c.closing
-	case c.session.MayWait(cmd.Args):
+	case c.session.MayWait(spec):
 		c.runBeside(func() { c.deliver(c.session.Do(cmd.Args)) })
 		return false
 	}
 	c.loop.ran = true
 	c.loop.sync = c.loop.sync || c.syncAlways
-	reply := c.session.Do(cmd.Args)
+	var reply wire.Reply
+	c.session.Run(spec, cmd.Args, &reply)
 	if c.news.Load() { // what it sent itself comes before its reply, as in Redis
 		c.takePushed()
 	}

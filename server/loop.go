@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -33,12 +34,14 @@ type loop struct {
 	count     int               // of connections
 	now       time.Time         // of this turn
 
-	out   []byte         // the replies of this turn
-	turn  []*conn        // that have a part of out, or are to be closed
-	again []*conn        // that have commands to run which have been read already
-	free  []*wire.Reader // that no connection needs
-	ran   bool           // commands in this turn
-	sync  bool           // one of them wants to be on stable storage before its reply
+	out    []byte           // the replies of this turn
+	turn   []*conn          // that have a part of out, or are to be closed
+	again  []*conn          // that have commands to run which have been read already
+	free   []*wire.Reader   // that no connection needs
+	ran    bool             // commands in this turn
+	group  *command.Session // that has the group of this turn; nil: nobody
+	broken error            // the group of this turn could not be committed
+	sync   bool             // one of them wants to be on stable storage before its reply
 
 	swept    time.Time // when deadlines were looked at
 	paused   time.Time // accepting is, until then; zero: it is not
@@ -224,8 +227,13 @@ func (l *loop) giveBack(c *conn) {
 // endTurn makes what the commands of this turn did as safe as it has to be, then
 // writes their replies. If that fails the replies may not be true, and are dropped.
 func (l *loop) endTurn() {
+	l.endGroup()
 	if l.ran {
-		if err := l.server.harden(l.sync); err != nil {
+		err := l.broken
+		if err == nil {
+			err = l.server.harden(l.sync)
+		}
+		if err != nil {
 			l.server.fail(err)
 			for _, c := range l.turn {
 				c.from, c.closing = c.to, true

@@ -120,6 +120,9 @@ func (c *conn) close() {
 	l.conns[c.fd] = nil
 	l.count--
 	unix.Close(c.fd)
+	if l.group == c.session {
+		l.endGroup()
+	}
 	c.session.Close()
 	c.more = false
 	c.out, c.sent, c.reader = nil, 0, nil

@@ -12,7 +12,7 @@ import (
 // startSession gives the connection a session, in the place of the one that it has.
 func (c *conn) startSession(readOnly bool) {
 	if c.session != nil {
-		c.endGroup()
+		c.loop.endGroup()
 		c.session.Close()
 	}
 	s := c.loop.server
@@ -22,6 +22,28 @@ func (c *conn) startSession(readOnly bool) {
 		Addr:   c.addr, LocalAddr: c.localAddr, FD: c.fd,
 		Push: c.push, Kill: c.kill,
 	})
+}
+
+// enter makes the commands to come, of session s, a part of the group of this turn.
+func (l *loop) enter(s *command.Session) {
+	switch {
+	case l.group == nil:
+		s.Begin()
+	case l.group != s:
+		s.Follow(l.group)
+	}
+	l.group = s
+}
+
+// endGroup commits the group of this turn. If that fails the replies of the turn are void.
+func (l *loop) endGroup() {
+	if l.group == nil {
+		return
+	}
+	if err := l.group.End(); err != nil && l.broken == nil {
+		l.broken = err
+	}
+	l.group = nil
 }
 
 // addressOf is how an address of the system is shown; unnamed is that of a unix socket.

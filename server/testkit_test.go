@@ -104,7 +104,6 @@ func dial(t testing.TB, network, addr string) *client {
 	return &client{conn, t}
 }
 
-
 // want reads as many bytes as text has, and compares them.
 func (c *client) want(text string) *client {
 	c.t.Helper()

@@ -356,7 +356,10 @@ func (r *Reader) parseRequest() outcome {
 		return starved
 	}
 	r.mode = atLine
-	lines := bytes.Count(b[:n], []byte{'\n'})
+	lines := 0
+	if r.grammar&Socket == 0 { // nobody counts the lines of a connection
+		lines = bytes.Count(b[:n], []byte{'\n'})
+	}
 	if len(r.request.words) == 0 { // *0: nothing, as in Redis
 		r.consume(n, lines)
 		return again
