@@ -340,7 +340,8 @@ func TestAllocations(t *testing.T) {
 	s := newSession(open(t, engine.Options{}), Options{})
 	do(s, "SET counter 1000000")
 	for _, line := range []string{"GET key:1", "GET missing", "SET key:1 value:1", "INCR counter", "EXISTS key:1 missing", "DEL missing", "TTL key:1",
-		"MGET key:1 missing", "SET key:1 value:1 NX", "EXPIRE key:1 100", "APPEND missing:2 x", "PING", "SIZE"} {
+		"MGET key:1 missing", "SET key:1 value:1 NX", "EXPIRE key:1 100", "APPEND missing:2 x", "PING", "SIZE",
+		"SETBIT bits 70 1", "GETBIT bits 70", "BITCOUNT bits 0 -1", "BITPOS bits 1", "BITOP OR bits bits key:1", "COPY key:1 key:2 REPLACE"} {
 		args := words(line)
 		s.Begin()
 		s.Do(args)
@@ -352,6 +353,19 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s allocates %v times", line, n)
 		}
 	}
+}
+
+// costly tells whether a command may take long, or much memory.
+func costly(args [][]byte) bool {
+	switch {
+	case is(args[0], "SETRANGE"), is(args[0], "SETBIT"), is(args[0], "BITFIELD"):
+		for _, word := range args[1:] {
+			if len(word) > 6 {
+				return true
+			}
+		}
+	}
+	return is(args[0], "SLEEP")
 }
 
 // FuzzSession: no input makes a session panic or answer what cannot be shown.
@@ -379,8 +393,8 @@ func FuzzSession(f *testing.F) {
 			if err != nil {
 				break // what follows a syntax error is the wire package's matter
 			}
-			if is(c.Args[0], "SLEEP") || is(c.Args[0], "SETRANGE") && len(c.Args) > 2 && len(c.Args[2]) > 6 {
-				continue // takes long, or much memory
+			if costly(c.Args) {
+				continue
 			}
 			reply := s.Do(c.Args)
 			if len(wire.AppendRESP2(nil, &reply)) == 0 {
