@@ -161,7 +161,10 @@ func (a *Arg) syntax(b *strings.Builder) {
 		b.WriteByte('[')
 	}
 	a.once(b)
-	if a.Multiple {
+	switch {
+	case a.Multiple && a.Type == OneOf:
+		b.WriteString(" ...") // each time another may be chosen
+	case a.Multiple:
 		b.WriteString(" [")
 		a.once(b)
 		b.WriteString(" ...]")
@@ -189,10 +192,18 @@ func (a *Arg) once(b *strings.Builder) {
 		b.WriteString(a.Name)
 		return
 	}
+	// The brackets of an option are enough to tell where a choice ends.
+	angular := a.Type == OneOf && (!a.Optional || a.Multiple || a.Token != "")
+	if angular {
+		b.WriteByte('<')
+	}
 	for i := range a.Args {
 		if i > 0 {
 			b.WriteString(separator)
 		}
 		a.Args[i].syntax(b)
+	}
+	if angular {
+		b.WriteByte('>')
 	}
 }

@@ -182,6 +182,9 @@ func TestSyntax(t *testing.T) {
 		"PING":   "PING [message]",
 		"MSET":   "MSET key value [key value ...]",
 		"EXPIRE": "EXPIRE key seconds [NX | XX | GT | LT]",
+		"BITOP":  "BITOP <AND | OR | XOR | NOT> destkey key [key ...]",
+		"BITFIELD": "BITFIELD key [<GET encoding offset | OVERFLOW <WRAP | SAT | FAIL> | SET encoding offset value | " +
+			"INCRBY encoding offset increment> ...]",
 		"SET": "SET key value [ttl] [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | " +
 			"EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 	} {
