@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,13 +27,18 @@ import (
 //	```python add.py  a file of that name, for the blocks below it
 //	```sh clone       commands for a clone of the project: not run, but make's targets exist
 //
-// Other blocks are text.
+// Other blocks are text. Python finds the package of clients/python and redis-py, and port 6379
+// is another one that is free.
 func TestDocsAreTrue(t *testing.T) {
 	binary := build(t)
+	if err := os.Symlink(python(), filepath.Join(filepath.Dir(binary), "python3")); err != nil {
+		t.Fatal(err)
+	}
+	port := strings.NewReplacer("6379", freePort(t))
 	for _, name := range documents(t) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			var dir string
-			for _, b := range parseBlocks(read(t, name)) {
+			for _, b := range parseBlocks(port.Replace(read(t, name))) {
 				if b.first {
 					dir = t.TempDir()
 				}
@@ -42,6 +48,18 @@ func TestDocsAreTrue(t *testing.T) {
 			}
 		})
 	}
+}
+
+// freePort returns the number of a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 func documents(t *testing.T) []string {
@@ -150,9 +168,14 @@ func onTTY(dir, binary, script string) (string, error) {
 		return "", err
 	}
 	defer master.Close()
+	packages, err := filepath.Abs("clients/python")
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.Command("sh", "-c", "go() { shift 2; nubdb \"$@\"; }\n"+script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "NUBDB_DB=", "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "NUBDB_DB=", "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"),
+		"PYTHONPATH="+packages, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stdout, cmd.Stderr = slave, slave
 	err = cmd.Start()
 	slave.Close()

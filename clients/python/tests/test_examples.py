@@ -33,6 +33,14 @@ class WithServer(TestCase):
         self.check("rate_limiter.py", "[True, True, True, False, False]", "[True, True]")
 
 
+class Bench(TestCase):
+    def test_it_measures_every_way(self):
+        lines = self.python(os.path.join(ROOT, "bench.py"), 0.001).splitlines()
+        self.assertEqual(len(lines), 6)
+        for line in lines[1:]:
+            self.assertRegex(line, r"^[a-zP].* +[\d,]+ +[\d,]+$")
+
+
 class WithoutServer(TestCase):
     def job(self, *command):
         env = {**os.environ, "PYTHONPATH": ROOT}
