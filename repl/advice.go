@@ -44,8 +44,16 @@ func advise(args [][]byte, reply *wire.Reply) string {
 	if !isUsageError(reply.Str) {
 		return ""
 	}
+	if found := command.Find(args); found != nil {
+		spec = found
+	}
 	alias := strings.ToUpper(string(args[0]))
-	text := "usage: " + strings.Replace(spec.Syntax(), spec.Name, alias, 1)
+	name, rest, _ := strings.Cut(spec.Syntax(), " ")
+	text := "usage: " + strings.Replace(name, spec.Name, alias, 1) + " " + rest
+	if len(spec.Sub) > 0 {
+		text += subHint(spec, nil, true)
+	}
+	text = strings.TrimRight(text, " ")
 	if spec.Example != "" {
 		text += "\nexample: " + spec.Example
 	}
@@ -60,6 +68,7 @@ func advise(args [][]byte, reply *wire.Reply) string {
 // isUsageError tells whether an error is about how a command was written.
 func isUsageError(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("ERR wrong number of arguments")) ||
+		bytes.HasPrefix(text, []byte("ERR unknown subcommand")) ||
 		bytes.HasPrefix(text, []byte("ERR syntax error")) ||
 		bytes.HasPrefix(text, []byte("ERR DB index"))
 }

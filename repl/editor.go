@@ -193,7 +193,7 @@ func (e *editor) look(line []rune, cursor int) (styles []style, text string) {
 	if !e.command || slices.Contains(line, '\n') {
 		return nil, ""
 	}
-	if cursor == len(line) && len(line) > 0 && len(line) <= maxHinted && !e.rl.Operation.IsSearchMode() {
+	if cursor == len(line) && len(line) > 0 && !e.menu.open() && len(line) <= maxHinted && !e.rl.Operation.IsSearchMode() {
 		text = hint(line)
 	}
 	if len(line) <= maxHinted {

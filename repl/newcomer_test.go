@@ -32,6 +32,9 @@ func TestNewcomer(t *testing.T) {
 	}
 	c.keys("select\r")
 	c.expect("usage: SELECT index", "example: SELECT 0", "this is no SQL: GET key returns a value, KEYS * lists all keys", "nubdb>")
+	c.keys("pubsub\r")
+	c.expect("(error) ERR wrong number of arguments for 'pubsub' command",
+		"usage: PUBSUB CHANNELS | NUMSUB | NUMPAT", "example: PUBSUB CHANNELS", "nubdb>")
 	c.keys("get name;\r")
 	c.expect("nubdb> get name;", "(nil)", "the ; belongs to the last word: a command ends with its line", "nubdb>")
 	c.keys("get name;\r") // once is enough
@@ -56,6 +59,10 @@ func TestHelpOfTheShell(t *testing.T) {
 	c.expectRow("    repeat a command, or the last one, until Ctrl-C")
 	c.keys(`\h TYPE` + "\r")
 	c.expect("  example     TYPE user:1", "nubdb>")
+	c.keys("help config get\r")
+	c.expect("  example     CONFIG GET max*", "nubdb>")
+	c.keys("help config nosuch\r")
+	c.expect("(error) ERR no help on 'config nosuch': HELP lists all comma", "nds", "nubdb>")
 	c.keys(`\nosuch` + "\r")
 	c.expect(`no command \nosuch of the shell: \? lists them`, "nubdb>")
 	c.keys(`\q` + "\r")
