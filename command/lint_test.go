@@ -56,6 +56,7 @@ func TestCheck(t *testing.T) {
 		"PING a b":                   "ERR wrong number of arguments for 'ping' command",
 		"SELECT x":                   "ERR value is not an integer or out of range",
 		"SELECT 1":                   "ERR DB index is out of range: there is one database, number 0",
+		"COMPACT now":                "ERR syntax error",
 		"SLEEP -1":                   "ERR timeout is negative",
 		"SLEEP x":                    "ERR value is not a valid float",
 		"HELP SET":                   "",
@@ -82,6 +83,7 @@ func TestCheckAtomic(t *testing.T) {
 		"VERIFY":   "ERR VERIFY is not allowed in an atomic run",
 		"STATS":    "ERR STATS is not allowed in an atomic run",
 		"FSYNC x":  "ERR wrong number of arguments for 'fsync' command",
+		"COMPACT":  "ERR COMPACT is not allowed in an atomic run",
 		"BACKUP x": "ERR BACKUP is not allowed in an atomic run",
 		"":         "",
 	} {

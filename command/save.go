@@ -50,12 +50,12 @@ func bgRewriteAOF(s *Session, _ [][]byte) (wire.Reply, error) {
 	return wire.Status("Background append only file rewriting started"), s.db.Compact(false)
 }
 
-// COMPACT [WAIT]
+// COMPACT [WAIT]. A process that is no server may end at once, so that it always waits.
 func compact(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := checkCompact(args); err != nil {
 		return wire.Reply{}, err
 	}
-	return wire.OK, s.db.Compact(len(args) == 2)
+	return wire.OK, s.db.Compact(len(args) == 2 || s.opt.Push == nil)
 }
 
 func checkCompact(args [][]byte) error {

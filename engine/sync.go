@@ -96,7 +96,9 @@ func (db *DB) beginSync() (*batch, error) {
 	if err := db.flush(); err != nil {
 		return nil, err
 	}
-	if db.synced == db.committed && db.idx.h.mark.addr == db.committed {
+	// Where nothing counted, compaction has gone on without writing anything.
+	emptied := db.log.number(db.compaction.at) > max(db.log.number(db.idx.h.floor), db.man.head)
+	if db.synced == db.committed && db.idx.h.mark.addr == db.committed && !emptied {
 		return nil, nil
 	}
 	b := &batch{target: db.committed, segments: db.log.dirty, newFiles: db.log.newFiles, values: db.values.files,
