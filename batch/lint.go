@@ -60,6 +60,10 @@ func (r *run) lintCommand(p place, cmd *wire.Command, check func(args [][]byte) 
 		return
 	}
 	spec := command.Find(cmd.Args)
+	if oneShot := p.file == ""; spec.Has(command.NoBatch) && !(oneShot && spec.Has(command.Stream)) {
+		r.fault(p, spec.NotInBatch().Str)
+		return
+	}
 	r.writes = r.writes || spec.Has(command.Write)
 	switch spec.Name {
 	case "MULTI":

@@ -26,6 +26,9 @@ func CheckAtomic(args [][]byte) *wire.Reply {
 	return nil
 }
 
+// NotInBatch is the error that a command with the flag NoBatch answers where it is refused.
+func (c *Spec) NotInBatch() wire.Reply { return errorReply(notInBatch(c)) }
+
 func lint(args [][]byte) error {
 	if len(args) == 0 {
 		return nil
