@@ -10,7 +10,7 @@ func TestNewcomer(t *testing.T) {
 	c.expectHints("nubdb> SET key value [ttl] [NX | XX | IFEQ comparison-value] [GET] [EX seconds |",
 		" PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEE..")
 	c.keys("name Zoë EX")
-	c.expectHints("nubdb> SET name Zoë EX seconds [ttl] [NX | XX | IFEQ comparison-value] [GET]")
+	c.expectHints("nubdb> SET name Zoë EX seconds [NX | XX | IFEQ comparison-value] [GET]")
 	c.keys(" 60\r")
 	c.expect("nubdb> SET name Zoë EX 60", "OK", "nubdb>")
 	c.keys("GET n" + tab + "\r")

@@ -1,6 +1,7 @@
 package repl
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,10 @@ func (m *matcher) match(args []command.Arg) []command.Arg {
 			break
 		}
 		arg := left[i]
+		if beginsWith(&arg, m.words[m.at]) { // what is known by its place would have had to come before
+			left = slices.DeleteFunc(left, func(a command.Arg) bool { return isPositional(&a) })
+			i = slices.IndexFunc(left, func(a command.Arg) bool { return a.Name == arg.Name })
+		}
 		if rest := m.take(&arg); rest != nil {
 			left = append(left[:i], left[i+1:]...)
 			return append(rest, left...)
@@ -103,6 +108,9 @@ func (m *matcher) match(args []command.Arg) []command.Arg {
 	}
 	return left
 }
+
+// isPositional tells whether an argument may be left out and is known by its place.
+func isPositional(arg *command.Arg) bool { return arg.Optional && len(tokens(arg)) == 0 }
 
 // optionalIn tells whether the argument with a name was optional from the start.
 func optionalIn(args []command.Arg, name string) bool {
