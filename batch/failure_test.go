@@ -11,6 +11,7 @@ import (
 
 	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine/vfs"
+	"github.com/nubdb/nubdb/wire"
 )
 
 // outcome is what a run showed.
@@ -113,5 +114,48 @@ func TestInputFails(t *testing.T) {
 		if o := runOn(t, cfg.Engine.FS, "GET a", func(*Config) {}); o.stdout != want {
 			t.Errorf("atomic %v: got %q, want %q", atomic, o.stdout, want)
 		}
+	}
+}
+
+// Another program truncates the file of a long value when it has been read and verified,
+// and is being written to the output. That is an error, not the end of the process, and
+// what the group has written is undone.
+func TestFileTruncatedWhileRendering(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	quiet := func(c *Config) { c.DB, c.Quiet, c.Engine.FS = dir, true, nil }
+	if o := runOn(t, nil, "SET long x\nSETRANGE long 2000000 x\n", quiet); o.status != 0 {
+		t.Fatal(o)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.val"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "err"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	r, err := newRun(Config{DB: dir, Inputs: []Input{Text(1, "SET before 1\nGET long\nPING\n")}, Stdin: os.Stdin, Stdout: stderr, Stderr: stderr})
+	defer r.close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.db = command.NewDatabase(command.DatabaseOptions{Path: dir, Reply: func(cmd *wire.Command, reply *wire.Reply) {
+		if len(reply.Str) > 1000 {
+			if err := os.Truncate(files[0], 0); err != nil {
+				t.Error(err)
+			}
+		}
+		r.replied(cmd, reply)
+	}})
+	if status := r.finish(r.plain()); status != StatusFailed {
+		t.Errorf("status %d", status)
+	}
+	said, err := os.ReadFile(stderr.Name())
+	if err != nil || !strings.Contains(string(said), "a mapped file cannot be read") || strings.Contains(string(said), "PONG") {
+		t.Errorf("said %q, %v", said, err)
+	}
+	if o := runOn(t, nil, "EXISTS before\n", func(c *Config) { c.DB, c.Engine.FS = dir, nil }); o.stdout != "0\n" {
+		t.Errorf("EXISTS before answers %q: the group was not undone", o.stdout)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -142,7 +143,13 @@ func (r *run) play(src *source) error {
 
 // group runs the commands that wait in the input's buffer, up to the bounds of a
 // group. If none waits it reads first, which may take for ever.
-func (r *run) group(src *source) error {
+func (r *run) group(src *source) (err error) {
+	defer func() {
+		if fault := engine.Fault(recover()); fault != nil {
+			r.db.Abandon()
+			err = r.lost(fault)
+		}
+	}()
 	from := src.Offset()
 	ahead := 0 // commands that have been announced to the session
 	for n := 1; !r.ended; n++ {

@@ -119,7 +119,9 @@ func (d *Database) create() error {
 
 // Do runs a command, of which spec is what Find says, as one of a group, which is a
 // transaction that ends with End or Acknowledge. Its reply goes to DatabaseOptions.Reply. An
-// error means that the command was not run, and that the database cannot be used.
+// error means that the command was not run, and that the database cannot be used. A memory
+// fault, see engine.Fault, is for the caller to recover from, once for many commands, with
+// Abandon.
 func (d *Database) Do(spec *Spec, c *wire.Command) error {
 	if err := d.prepare(spec); err != nil {
 		return err
@@ -136,12 +138,17 @@ func (d *Database) Do(spec *Spec, c *wire.Command) error {
 // Run runs a command by itself. Its reply is valid until the next call of Run or Do, and it
 // is as safe as the policy wants it to be. It is an error also when the database cannot be
 // used.
-func (d *Database) Run(args [][]byte) wire.Reply {
+func (d *Database) Run(args [][]byte) (r wire.Reply) {
+	defer func() {
+		if fault := engine.Fault(recover()); fault != nil {
+			d.Abandon()
+			r = errorReply(fault)
+		}
+	}()
 	spec := Find(args)
 	if err := d.prepare(spec); err != nil {
 		return errorReply(err)
 	}
-	var r wire.Reply
 	d.session.Run(spec, args, &r)
 	if err := d.Acknowledge(); err != nil && !r.IsError() {
 		return wire.Error("ERR not on stable storage: " + err.Error())
@@ -174,6 +181,13 @@ func (d *Database) prepare(spec *Spec) error {
 
 // Prefetch announces commands that will be run soon: see Session.Prefetch.
 func (d *Database) Prefetch(n int, next func(i int) *wire.Command) { d.session.Prefetch(n, next) }
+
+// Abandon undoes the group and, if there is one, the atomic run, after a fault of memory in
+// the middle of a command. Their replies are void.
+func (d *Database) Abandon() {
+	d.grouped, d.atomic = false, atomicRun{}
+	d.session.Rollback()
+}
 
 // End commits the group. After an error its replies are void.
 func (d *Database) End() error {

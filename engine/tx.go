@@ -51,15 +51,23 @@ func (tx *Tx) Now() int64 { return tx.now }
 // catch turns a memory fault, which is what a file truncated by somebody else looks
 // like through a mapping, into an error.
 func catch(err *error) {
-	r := recover()
-	if r == nil {
-		return
+	if fault := Fault(recover()); fault != nil {
+		*err = fault
 	}
-	if fault, ok := r.(interface{ Addr() uintptr }); ok {
-		*err = fmt.Errorf("%w: a mapped file cannot be read at %#x: truncated by another program?", ErrCorrupt, fault.Addr())
-		return
+}
+
+// Fault is what recover has returned, as ErrCorrupt if it is a memory fault: whoever reads
+// the value of an Item in a transaction meets one if another program truncates a file just
+// then. Any other panic goes on. It returns nil for nil. After a fault only Rollback makes
+// sense.
+func Fault(recovered any) error {
+	if recovered == nil {
+		return nil
 	}
-	panic(r)
+	if fault, ok := recovered.(interface{ Addr() uintptr }); ok {
+		return fmt.Errorf("%w: a mapped file cannot be read at %#x: truncated by another program?", ErrCorrupt, fault.Addr())
+	}
+	panic(recovered)
 }
 
 // found is where a key's newest record is.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -110,6 +111,11 @@ func (c *conn) limits() wire.Limits {
 // run runs the commands that have been read, as one group, until none is complete, the
 // client has too much to take, or one runs beside the loop.
 func (c *conn) run() {
+	defer func() {
+		if fault := engine.Fault(recover()); fault != nil {
+			c.loop.abandon(fault)
+		}
+	}()
 	c.more = false
 	c.loop.enter(c.session)
 	for ahead := 0; ; {

@@ -46,6 +46,15 @@ func (l *loop) endGroup() {
 	l.group = nil
 }
 
+// abandon undoes the group of this turn after a fault of memory, and makes its replies void.
+func (l *loop) abandon(fault error) {
+	if l.group != nil {
+		l.group.Rollback()
+		l.group = nil
+	}
+	l.broken = fault
+}
+
 // addressOf is how an address of the system is shown; unnamed is that of a unix socket.
 func addressOf(addr unix.Sockaddr, unnamed string) string {
 	switch a := addr.(type) {
