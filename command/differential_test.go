@@ -18,10 +18,11 @@ type twins struct {
 	*oracle
 	sessions []*Session
 	queued   [][]string // for each session the names of the commands in its queue
+	encode   func(dst []byte, r *wire.Reply) []byte
 }
 
 func newTwins(t *testing.T, sessions int) *twins {
-	w := &twins{oracle: startOracle(t, sessions), queued: make([][]string, sessions)}
+	w := &twins{oracle: startOracle(t, sessions), queued: make([][]string, sessions), encode: wire.AppendRESP2}
 	db := open(t, engine.Options{})
 	for range sessions {
 		w.sessions = append(w.sessions, newSession(db, Options{}))
@@ -34,6 +35,14 @@ func newTwins(t *testing.T, sessions int) *twins {
 	return w
 }
 
+// useRESP3 makes both answer in RESP3 from now on.
+func (w *twins) useRESP3(t *testing.T) {
+	for _, conn := range w.conns {
+		conn.ask(t, words("HELLO 3"))
+	}
+	w.encode = wire.AppendRESP3
+}
+
 // run gives the command to both and fails the test unless the replies are equal,
 // byte by byte except for what depends on time or order.
 func (w *twins) run(t *testing.T, session int, args [][]byte) {
@@ -42,7 +51,7 @@ func (w *twins) run(t *testing.T, session int, args [][]byte) {
 	name := strings.ToLower(string(args[0]))
 	inMulti := s.InMulti()
 	ours := s.Do(args)
-	got := wire.AppendRESP2(nil, &ours)
+	got := w.encode(nil, &ours)
 	want := w.conns[session].ask(t, args)
 	queued := w.queued[session]
 	switch {
@@ -58,7 +67,7 @@ func (w *twins) run(t *testing.T, session int, args [][]byte) {
 	if name == "exec" {
 		names = queued
 	}
-	if !similar(name, names, parseRESP2(t, got), parseRESP2(t, want)) {
+	if !similar(name, names, parseRESP(t, got), parseRESP(t, want)) {
 		t.Fatalf("session %d: %s\n got %q\nwant %q", session+1, quoteArgs(args), got, want)
 	}
 }
@@ -67,7 +76,7 @@ func (w *twins) run(t *testing.T, session int, args [][]byte) {
 // are the names of the commands that an EXEC ran.
 func similar(name string, queued []string, got, want wire.Reply) bool {
 	switch {
-	case bytes.Equal(wire.AppendRESP2(nil, &got), wire.AppendRESP2(nil, &want)):
+	case bytes.Equal(wire.AppendRESP3(nil, &got), wire.AppendRESP3(nil, &want)):
 		return true
 	case name == "bitcount" || name == "bitpos":
 		// Redis 7.0 looks for the key before it looks at what follows, and at the end
@@ -184,7 +193,7 @@ func cloneArgs(args [][]byte) [][]byte {
 // TestWrongType runs commands on a key of another type than a string, which only
 // a newer version could have written.
 func TestWrongType(t *testing.T) {
-	w := &twins{oracle: startOracle(t, 1), queued: make([][]string, 1)}
+	w := &twins{oracle: startOracle(t, 1), queued: make([][]string, 1), encode: wire.AppendRESP2}
 	db := open(t, engine.Options{})
 	w.sessions = []*Session{newSession(db, Options{})}
 	tx, err := db.Begin(true)

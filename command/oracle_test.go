@@ -85,41 +85,45 @@ func (c *oracleConn) ask(t *testing.T, args [][]byte) []byte {
 	if _, err := c.Write(wire.AppendRequest(nil, args)); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := readRESP2(nil, c.replies)
+	raw, err := readRESP(nil, c.replies)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return raw
 }
 
-// readRESP2 appends the bytes of one reply to dst.
-func readRESP2(dst []byte, r *bufio.Reader) ([]byte, error) {
+// readRESP appends the bytes of one reply of RESP2 or RESP3 to dst.
+func readRESP(dst []byte, r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, line...)
-	if line[0] != '$' && line[0] != '*' {
+	kind := line[0]
+	if !strings.ContainsRune("$=*%~>", rune(kind)) {
 		return dst, nil
 	}
 	n, err := strconv.Atoi(string(line[1 : len(line)-2]))
 	if err != nil || n < 0 {
 		return dst, err
 	}
-	if line[0] == '$' {
+	switch kind {
+	case '$', '=':
 		body := make([]byte, n+2)
 		_, err = io.ReadFull(r, body)
 		return append(dst, body...), err
+	case '%':
+		n *= 2
 	}
 	for ; n > 0 && err == nil; n-- {
-		dst, err = readRESP2(dst, r)
+		dst, err = readRESP(dst, r)
 	}
 	return dst, err
 }
 
-// parseRESP2 turns the bytes of a reply into a value, for comparisons that leave
+// parseRESP turns the bytes of a reply into a value, for comparisons that leave
 // room for time or order.
-func parseRESP2(t *testing.T, raw []byte) wire.Reply {
+func parseRESP(t *testing.T, raw []byte) wire.Reply {
 	t.Helper()
 	r, err := wire.NewReplyReader(strings.NewReader(string(raw))).Read()
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -41,7 +41,7 @@ func dumpValues() [][]byte {
 func TestDumpRestore(t *testing.T) {
 	theirs := startOracle(t, 1).conns[0]
 	ours := newSession(open(t, engine.Options{}), Options{})
-	ask := func(args ...[]byte) wire.Reply { return parseRESP2(t, theirs.ask(t, args)) }
+	ask := func(args ...[]byte) wire.Reply { return parseRESP(t, theirs.ask(t, args)) }
 	word := func(s string) []byte { return []byte(s) }
 	for _, value := range dumpValues() {
 		ours.Do([][]byte{word("SET"), word("k"), value})
