@@ -108,6 +108,14 @@ func (d *database) scan(cursor uint64, count int, patience time.Duration, fn fun
 	return d.hold.Scan(cursor, count, fn)
 }
 
+// yield lets go of the database now, unless the session would notice: the shell is about
+// to wait for something else, and can be stopped there without being asked.
+func (d *database) yield() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hold.Idle(time.Now().Add(time.Hour)) // as if nothing had been done for as long as that
+}
+
 func (d *database) exists() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -100,3 +100,23 @@ func TestFailureIsToldAtTheEnd(t *testing.T) {
 		t.Errorf("the end says %v, want %v", err, engine.ErrFailed)
 	}
 }
+
+// A shell that waits for a program keeps the database from nobody, at once.
+func TestYield(t *testing.T) {
+	fs := vfs.NewMem()
+	d := on(fs, command.SyncAlways)
+	defer d.close()
+	run(d, "SET", "k", "1")
+	d.yield()
+	other := on(fs, command.SyncAlways)
+	if r := run(other, "SET", "k", "2"); r.IsError() {
+		t.Errorf("another process: %s", r.Str)
+	}
+	other.close()
+	run(d, "MULTI")
+	run(d, "INCR", "k")
+	d.yield()
+	if r := run(d, "EXEC"); len(r.Elems) != 1 || r.Elems[0].Int != 3 {
+		t.Errorf("EXEC answers %v, want 3", r.Elems)
+	}
+}

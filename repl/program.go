@@ -21,9 +21,10 @@ const (
 )
 
 // runProgram runs a program with sh, on the terminal as the shell found it. It has the
-// terminal's keys and signals for itself; the database is free for it as soon as the
-// shell has been idle for a moment. stdin is the terminal if it is nil.
+// terminal's keys and signals for itself, and the database is free for it unless the
+// session is in MULTI or watches keys. stdin is the terminal if it is nil.
 func (s *shell) runProgram(line string, stdin io.Reader) error {
+	s.db.yield()
 	cmd := exec.Command("/bin/sh", "-c", line)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, os.Stdout, os.Stderr
 	if stdin == nil {

@@ -64,6 +64,7 @@ func (s *shell) watch(rest string) error {
 
 // pause waits, and returns false when Ctrl-C or a signal ended that.
 func (s *shell) pause(interval time.Duration) bool {
+	s.db.yield()
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	select {
