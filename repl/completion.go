@@ -52,7 +52,7 @@ func (c *completer) find(line []rune) completions {
 
 // completeArgument completes an argument of a command.
 func (c *completer) completeArgument(found *completions, before []string, last word) {
-	if strings.EqualFold(before[0], "HELP") || before[0] == "?" {
+	if strings.EqualFold(commandName(before[0]), "HELP") {
 		found.words = helpTopics(before[1:], last.text)
 		return
 	}

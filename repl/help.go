@@ -20,28 +20,6 @@ var primer = [...]struct{ what, why string }{
 	{"EXIT or Ctrl-D", "leave"},
 }
 
-// appendPair writes a line of two columns, the second of which begins at a column and
-// goes on below itself, or on rows of its own where the window is too narrow for both.
-func appendPair(b *strings.Builder, left, right string, at, columns int) {
-	b.WriteString(left)
-	column := len(left)
-	if columns < at+20 {
-		at = min(4, columns/4)
-		column = columns
-	}
-	for word := range strings.FieldsSeq(right) {
-		if column > at && column+1+len(word) >= columns {
-			b.WriteString("\n" + strings.Repeat(" ", at) + word)
-			column = at + len(word)
-			continue
-		}
-		pad := max(1, at-column)
-		b.WriteString(strings.Repeat(" ", pad) + word)
-		column += pad + len(word)
-	}
-	b.WriteByte('\n')
-}
-
 // overview is HELP alone: what one needs first, and the names of all commands.
 func overview(columns int) string {
 	var b strings.Builder

@@ -3,10 +3,13 @@ package repl
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/nubdb/nubdb/wire"
 )
@@ -41,18 +44,18 @@ func (s *shell) show(reply *wire.Reply) error {
 	return err
 }
 
-// keepLast keeps the bytes of a reply for \|.
+// keepLast keeps the bytes of a reply for \|, if they are not too many.
 func (s *shell) keepLast(reply *wire.Reply) {
 	if cap(s.last) > maxKept {
 		s.last = nil
 	}
-	if s.format == "typed" {
-		s.last = wire.AppendRaw(s.last[:0], reply, "\n")
-	} else {
-		s.last = append(s.last[:0], s.out...)
-	}
-	if len(s.last) > maxLast {
+	switch {
+	case len(s.out) > maxLast: // its raw bytes are no more than a few times less
 		s.last = nil
+	case s.format == "typed":
+		s.last = wire.AppendRaw(s.last[:0], reply, "\n")
+	default:
+		s.last = append(s.last[:0], s.out...)
 	}
 }
 
@@ -76,7 +79,20 @@ func (s *shell) appendFormatted(dst []byte, reply *wire.Reply, colour bool) []by
 		dst = appendScalar(dst, reply)
 		return append(append(dst, plainStyle...), '\n')
 	}
+	if reply.Kind == wire.KindVerbatim && s.file == nil {
+		return appendText(dst, []byte(wrapLines(string(reply.Str), s.columns())))
+	}
 	return appendReply(dst, reply)
+}
+
+// columns is the width that text for people may take: that of the window, if replies go
+// to one.
+func (s *shell) columns() int {
+	if !isatty.IsTerminal(os.Stdout.Fd()) {
+		return math.MaxInt
+	}
+	columns, _ := windowSize(os.Stdout)
+	return columns
 }
 
 // showText shows text for people that is no reply.
@@ -93,30 +109,6 @@ func (s *shell) note(text string) {
 	for line := range strings.Lines(text) {
 		s.display.WriteString(wrapped(visible(strings.TrimSuffix(line, "\n")), columns) + "\n")
 	}
-}
-
-// wrapped is a line broken between words where it is wider than the window.
-func wrapped(line string, columns int) string {
-	if textWidth(line) <= columns {
-		return line
-	}
-	var b strings.Builder
-	column := 0
-	for word := range strings.SplitSeq(line, " ") {
-		width := textWidth(word)
-		switch {
-		case column == 0:
-		case column+1+width > columns:
-			b.WriteByte('\n')
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += width
-	}
-	return b.String()
 }
 
 // showTime tells how long a command took.

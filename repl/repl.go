@@ -308,9 +308,7 @@ func (s *shell) prompt(tag string) string {
 
 // execute runs a command and shows its reply, and what may help to understand it.
 func (s *shell) execute(args [][]byte) error {
-	if string(args[0]) == "?" {
-		args[0] = []byte("HELP")
-	}
+	args[0] = []byte(commandName(string(args[0])))
 	if len(args) == 1 && strings.EqualFold(string(args[0]), "HELP") {
 		width, _ := windowSize(s.display)
 		return s.showText(overview(width))
@@ -318,7 +316,7 @@ func (s *shell) execute(args [][]byte) error {
 	if !s.confirmed(args) {
 		return nil
 	}
-	s.lastArgs = cloneArgs(args)
+	s.lastArgs = cloneArgs(args, maxKept)
 	start := time.Now()
 	reply := s.db.do(args)
 	took := time.Since(start)

@@ -50,7 +50,7 @@ func findSpec(words []string) (spec *command.Spec, n int) {
 	if len(words) == 0 {
 		return nil, 0
 	}
-	spec = command.Lookup([]byte(words[0]))
+	spec = command.Lookup([]byte(commandName(words[0])))
 	if spec == nil || len(words) == 1 {
 		return spec, 1
 	}
@@ -60,6 +60,14 @@ func findSpec(words []string) (spec *command.Spec, n int) {
 		}
 	}
 	return spec, 1
+}
+
+// commandName is the name of the command that a word calls: ? is HELP.
+func commandName(word string) string {
+	if word == "?" {
+		return "HELP"
+	}
+	return word
 }
 
 // subName is the second word of the name of a subcommand.

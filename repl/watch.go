@@ -31,9 +31,9 @@ func (s *shell) watch(rest string) error {
 			s.note("the command of \\watch: " + err.Error())
 			return nil
 		}
-		args = cloneArgs(args)
+		args = cloneArgs(args, len(rest))
 	}
-	if len(args) == 0 {
+	if len(args) == 0 { // or the last one was too long to be kept
 		s.note(`usage: \watch [SECONDS] COMMAND, as in \watch 2 SIZE`)
 		return nil
 	}
@@ -75,9 +75,13 @@ func (s *shell) pause(interval time.Duration) bool {
 	}
 }
 
-func cloneArgs(args [][]byte) [][]byte {
+// cloneArgs copies the words of a command, unless they are longer than limit in all.
+func cloneArgs(args [][]byte, limit int) [][]byte {
 	copies := make([][]byte, len(args))
 	for i := range args {
+		if limit -= len(args[i]); limit < 0 {
+			return nil
+		}
 		copies[i] = bytes.Clone(args[i])
 	}
 	return copies

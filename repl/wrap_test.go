@@ -22,3 +22,18 @@ func TestAppendPair(t *testing.T) {
 		}
 	}
 }
+
+func TestWrapped(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"short enough", "short enough"},
+		{"KEYS * lists all keys", "KEYS * lists|all keys"},
+		{"  GET      the value", "  GET     |    the|    value"},
+		{"日本語 日本語 日本語", "日本語|日本語|日本語"},
+		{"averyverylongword x", "averyverylongword|x"},
+		{"", ""},
+	} {
+		if got := strings.ReplaceAll(wrapLines(test.line, 12), "\n", "|"); got != test.want {
+			t.Errorf("%q: %q, want %q", test.line, got, test.want)
+		}
+	}
+}
