@@ -57,7 +57,7 @@ var settings = [...]setting{
 	{name: "cluster-enabled", fixed: "no"},
 	{name: "databases", fixed: "1"},
 	{name: "dbfilename", get: func(in *Instance, _ *config) string { return filepath.Base(in.set.Path) }},
-	{name: "dir", get: func(in *Instance, _ *config) string { return filepath.Dir(in.set.Path) }},
+	{name: "dir", get: func(in *Instance, _ *config) string { return directory(in.set.Path) }},
 	{name: "latency-monitor-threshold", get: func(_ *Instance, c *config) string { return decimal(c.latencyThreshold.Milliseconds()) },
 		set: func(c *config, v []byte) error {
 			return setDuration(&c.latencyThreshold, v, 0, math.MaxInt64, time.Millisecond)
@@ -83,6 +83,14 @@ var settings = [...]setting{
 	{name: "timeout", get: func(_ *Instance, c *config) string { return decimal(int64(c.timeout.Seconds())) },
 		set: func(c *config, v []byte) error { return setDuration(&c.timeout, v, 0, math.MaxInt32, time.Second) }},
 	{name: "unixsocket", get: func(in *Instance, _ *config) string { return in.set.Socket }},
+}
+
+// directory is where the database is, as an absolute path if the system knows it.
+func directory(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	return filepath.Dir(path)
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

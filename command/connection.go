@@ -25,7 +25,7 @@ func ping(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := atMostOne(args); err != nil {
 		return wire.Reply{}, err
 	}
-	if s.Subscribed() && s.Protocol() == 2 {
+	if s.subscriptions.Load() > 0 && s.Protocol() == 2 {
 		message := wire.BulkString("")
 		if len(args) == 2 {
 			message = wire.Bulk(args[1])

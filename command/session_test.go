@@ -365,7 +365,7 @@ func costly(args [][]byte) bool {
 			}
 		}
 	}
-	return is(args[0], "SLEEP")
+	return is(args[0], "SLEEP") || is(args[0], "DEBUG") || is(args[0], "CLIENT") // CLIENT PAUSE
 }
 
 // FuzzSession: no input makes a session panic or answer what cannot be shown.

@@ -35,7 +35,7 @@ func AppendPlain(dst []byte, r *Reply) []byte {
 
 // AppendLines appends r as a single command on the command line prints it: an
 // array's elements one a line, so that an empty one is no line at all; text for
-// people (KindVerbatim) as it is; everything else as AppendPlain does.
+// people (KindVerbatim) as it is, but with LF for CRLF; everything else as AppendPlain does.
 func AppendLines(dst []byte, r *Reply) []byte {
 	switch {
 	case r.isAggregate() && len(r.Elems) == 0:
@@ -43,7 +43,7 @@ func AppendLines(dst []byte, r *Reply) []byte {
 	case r.isAggregate():
 		return append(appendElems(dst, r.Elems, '\n', false), '\n')
 	case r.Kind == KindVerbatim:
-		dst = append(dst, r.Str...)
+		dst = append(dst, bytes.ReplaceAll(r.Str, []byte("\r\n"), []byte("\n"))...)
 		if !bytes.HasSuffix(r.Str, []byte{'\n'}) {
 			dst = append(dst, '\n')
 		}

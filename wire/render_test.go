@@ -104,6 +104,7 @@ func TestAppendLines(t *testing.T) {
 		{"map", mapOf(bulk("k"), Integer(1)), "k\n1\n"},
 		{"text is as it is", text("a \"b\"\n\nc"), "a \"b\"\n\nc\n"},
 		{"text with an end", text("a\n"), "a\n"},
+		{"text of INFO", text("# A\r\nb:\r\r\n\r\n# C\r\n"), "# A\nb:\r\n\n# C\n"},
 	}
 	for _, tt := range tests {
 		check(t, tt.name, AppendLines(nil, &tt.reply), tt.want)
