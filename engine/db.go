@@ -210,10 +210,13 @@ func (db *DB) unwritten() error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if n > segmentHeader && !bytes.Equal(b[segmentHeader:n], make([]byte, n-segmentHeader)) {
-		return fmt.Errorf("%w: %s holds a log and no %s", ErrCorrupt, db.dir, manifestName)
+	if n <= segmentHeader || bytes.Equal(b[segmentHeader:n], make([]byte, n-segmentHeader)) {
+		return nil
 	}
-	return nil
+	if _, err := readManifest(db.fs, db.dir); !errors.Is(err, iofs.ErrNotExist) {
+		return nil // somebody has finished it between the two looks
+	}
+	return fmt.Errorf("%w: %s holds a log and no %s", ErrCorrupt, db.dir, manifestName)
 }
 
 // create makes the database on disk, or attaches to one that somebody else has made

@@ -115,6 +115,10 @@ func contents(t *testing.T, db *engine.DB) (map[string]engine.Item, int64) {
 	defer tx.Commit()
 	items := map[string]engine.Item{}
 	_, err = tx.Scan(0, 1<<30, func(key []byte, it engine.Item) bool {
+		if it.Value == nil { // in a file
+			it, _, err = tx.Get(key)
+			check(t, err)
+		}
 		it.Value = bytes.Clone(it.Value)
 		items[string(key)] = it
 		return true

@@ -199,7 +199,7 @@ func (s *specimen) all(db *DB) (map[string]string, error) {
 	defer tx.Commit()
 	items := map[string]string{}
 	for cursor, first := uint64(0), true; cursor != 0 || first; first = false {
-		cursor, err = tx.Scan(cursor, 1000, func(k []byte, it Item) bool {
+		cursor, err = scanItems(tx, cursor, 1000, func(k []byte, it Item) bool {
 			items[string(k)] = string(it.Value)
 			return true
 		})

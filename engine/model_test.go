@@ -145,7 +145,7 @@ func (m *model) check(t testing.TB, db *DB) {
 	}
 	seen := map[string]bool{}
 	for cursor, first := uint64(0), true; cursor != 0 || first; first = false {
-		cursor, err = tx.Scan(cursor, 100, func(k []byte, it Item) bool {
+		cursor, err = scanItems(tx, cursor, 100, func(k []byte, it Item) bool {
 			want, alive := m.live(string(k))
 			if !alive || !bytes.Equal(it.Value, want.Value) || seen[string(k)] {
 				t.Fatalf("Scan: %q = %.20q, seen before %v; want %.20q, %v", k, it.Value, seen[string(k)], want.Value, alive)

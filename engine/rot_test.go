@@ -90,7 +90,7 @@ func (f *flipper) answers(t testing.TB, db *DB) {
 	}
 	seen := map[string]bool{}
 	for cursor, first := uint64(0), true; cursor != 0 || first; first = false {
-		cursor, err = tx.Scan(cursor, 100, func(k []byte, it Item) bool {
+		cursor, err = scanItems(tx, cursor, 100, func(k []byte, it Item) bool {
 			if want, ok := f.items[string(k)]; !ok || seen[string(k)] || !sameItem(it, want) {
 				t.Fatalf("Scan: %q = %d bytes %.9q; want %.9q, %v; again: %v", k, len(it.Value), it.Value, want.Value, ok, seen[string(k)])
 			}

@@ -9,7 +9,8 @@ import (
 // is the start) until count or some hundred more have been visited or fn returns false. It
 // returns the place to go on from, 0 at the end and if fn returned false. A key that is
 // there throughout a whole scan is visited at least once, whatever else changes between
-// the calls, and within one call no key is visited twice.
+// the calls, and within one call no key is visited twice. A value that is in a file of its
+// own is not read: Value is nil, and Get has it.
 func (tx *Tx) Scan(cursor uint64, count int, fn func(key []byte, it Item) bool) (next uint64, err error) {
 	defer catch(&err)
 	if tx.empty {
@@ -131,13 +132,13 @@ func (s *scanner) visit(addr uint64) error {
 	if err := db.locate(&f, db.hash(r.key), r.key); err != nil || f.addr == 0 || expired(f.rec.expire, s.tx.now) {
 		return err
 	}
-	it, err := s.tx.item(&f.rec)
-	if err != nil {
-		return err
+	it := Item{Type: Type(f.rec.kind - kindValue), ExpireAt: f.rec.expire}
+	if f.rec.flags&flagFile == 0 {
+		it.Value = f.rec.value
 	}
 	s.visited++
 	s.stopped = !s.fn(f.rec.key, it)
-	s.tx.release() // a scan may meet many large values
+	s.tx.release() // fn may have read many large values
 	return nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -387,7 +388,7 @@ func readAll(t testing.TB, db *DB) (map[string]Item, error) {
 	defer tx.Commit()
 	items := map[string]Item{}
 	for cursor, first := uint64(0), true; cursor != 0 || first; first = false {
-		cursor, err = tx.Scan(cursor, 100, func(k []byte, it Item) bool {
+		cursor, err = scanItems(tx, cursor, 100, func(k []byte, it Item) bool {
 			if _, again := items[string(k)]; again {
 				t.Fatalf("Scan: %q twice", k)
 			}
@@ -400,6 +401,20 @@ func readAll(t testing.TB, db *DB) (map[string]Item, error) {
 		}
 	}
 	return items, nil
+}
+
+// scanItems is Scan with the values that are in files.
+func scanItems(tx *Tx, cursor uint64, count int, fn func(key []byte, it Item) bool) (uint64, error) {
+	var failed error
+	next, err := tx.Scan(cursor, count, func(k []byte, it Item) bool {
+		if it.Value == nil {
+			if it, _, failed = tx.Get(k); failed != nil {
+				return false
+			}
+		}
+		return fn(k, it)
+	})
+	return next, errors.Join(err, failed)
 }
 
 func sameItem(a, b Item) bool {
