@@ -1,7 +1,7 @@
 // Command bench measures nubdb as whole processes, side by side with its peers where
 // they are installed, and prints one line for each figure:
 //
-//	go run ./bench [startup] [open] [load] [processes] [server]
+//	go run ./bench [init] [startup] [open] [load] [processes] [server] [latency] [space]
 //
 // Runs to be compared are interleaved, and medians are compared, so that a machine whose
 // speed drifts does not decide. Run it while nothing else is at work. Temporary files go
@@ -29,6 +29,8 @@ var benchmarks = []struct {
 	{"load", load},
 	{"processes", processes},
 	{"server", server},
+	{"latency", latency},
+	{"space", space},
 }
 
 func main() {

@@ -48,7 +48,7 @@ func open(b *bench) error {
 		b.print("open      %d keys, after %s: %v", manyKeys, r.after, r.t[1])
 		b.print("open      ratio after %s = %.2f (goal: at most 1.50)", r.after, ratio(r.t[1], r.t[0]))
 	}
-	return b.space(large)
+	return b.perKey(large)
 }
 
 // fill makes a database of n keys of 16 bytes with values of 16 bytes.
@@ -105,19 +105,11 @@ func (b *bench) kill(db string) error {
 	return nil
 }
 
-// space prints what a database takes on disk for each of its keys.
-func (b *bench) space(db string) error {
-	entries, err := os.ReadDir(db)
+// perKey prints what a database takes on disk for each of its keys.
+func (b *bench) perKey(db string) error {
+	total, err := diskUse(db)
 	if err != nil {
 		return err
-	}
-	total := int64(0)
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		total += info.Size()
 	}
 	b.print("open      bytes on disk per 16-byte key and 16-byte value: %.1f (goal: at most 64)", float64(total)/manyKeys)
 	return nil

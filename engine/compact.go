@@ -60,12 +60,12 @@ func (db *DB) compactionDue() bool {
 }
 
 // compactSome moves what counts in the next piece of the log, if that is due, and returns
-// how many bytes it has gone through.
-func (db *DB) compactSome() (n int64, err error) {
+// how many bytes it has gone through, 0 if it was not, and how many it has written.
+func (db *DB) compactSome() (read, wrote int64, err error) {
 	db.mu.Lock()
 	if !db.compactionDue() {
 		db.mu.Unlock()
-		return 0, nil
+		return 0, 0, nil
 	}
 	tx := db.newWriter()
 	tx.compacts = true
@@ -85,9 +85,10 @@ func (db *DB) compactSome() (n int64, err error) {
 	case db.failed == nil:
 		c.err = err
 	}
-	n = max(int64(c.at-from), int64(db.opt.piece/16)) // what is no step forward was work all the same
+	read = max(int64(c.at-from), int64(db.opt.piece/16)) // what is no step forward was work all the same
+	wrote = int64(db.log.end - tx.begin.end)
 	tx.end()
-	return n, err
+	return read, wrote, err
 }
 
 // evacuate moves what counts in the next piece of the log to its end. What was moved
@@ -189,7 +190,7 @@ func (db *DB) owe(from uint64) {
 func (db *DB) pay(rest int64) {
 	c := &db.compaction
 	for c.owed.Load() >= max(rest, 1) {
-		n, err := db.compactSome()
+		n, _, err := db.compactSome()
 		if n == 0 || err != nil {
 			c.owed.Store(0)
 			return
@@ -275,13 +276,13 @@ func (db *DB) newSegment() error {
 
 // compactUntil works at a goal until it is time for a sync, or it is reached.
 func (db *DB) compactUntil(goal uint64) (done bool, err error) {
-	for n := int64(0); uint64(n) < db.opt.syncEvery; {
-		step, err := db.compactSome()
+	for n := int64(0); uint64(n) < db.opt.syncEvery/4; {
+		read, wrote, err := db.compactSome()
 		if err != nil {
 			return false, err
 		}
-		if step > 0 {
-			n += step
+		if read > 0 {
+			n += wrote
 			continue
 		}
 		return true, db.locked(func() error {
@@ -318,7 +319,7 @@ func (db *DB) floorSegment(h *header) uint64 {
 }
 
 // advanceHead lets the log begin where nothing before counts any more, a power cut or
-// not. It needs syncMu; advanced tells that it has done something.
+// not. It needs indexMu; advanced tells that it has done something.
 func (db *DB) advanceHead() (advanced bool, err error) {
 	db.mu.RLock()
 	man := db.man
@@ -402,13 +403,16 @@ func parseSegmentName(name string) (uint64, bool) {
 }
 
 // chores tells whether something is to be done about the index or the head of the log
-// that even a short process should spend a moment on.
+// that a process should spend a moment on when it ends. One that had a goroutine for it
+// only does if that was not enough, so that it ends at once.
 func (db *DB) chores() bool {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly {
 		return false
 	}
-	return db.compaction.old.Load() || db.floorSegment(&db.idx.hard) > db.man.head || db.reclaimable() ||
-		db.idx.debt() >= 2*db.opt.indexSyncEvery+uint64(db.idx.size)
+	if db.idx.debt() >= 2*db.opt.indexSyncEvery+uint64(db.idx.size) {
+		return true
+	}
+	return !db.syncer.started.Load() && (db.compaction.old.Load() || db.floorSegment(&db.idx.hard) > db.man.head || db.reclaimable())
 }

@@ -273,7 +273,7 @@ func TestCompactSummaries(t *testing.T) {
 		goal, err := db.aim()
 		must(t, err)
 		for done := false; !done; {
-			_, err = db.compactSome()
+			_, _, err = db.compactSome()
 			must(t, err)
 			if db.compaction.merge != nil {
 				merges++

@@ -59,8 +59,9 @@ type DB struct {
 	writer  Tx
 	readers sync.Pool
 
-	syncMu sync.Mutex // one Sync at a time; taken before mu
-	syncer syncer
+	syncMu  sync.Mutex // one Sync at a time; taken before mu
+	indexMu sync.Mutex // one index sync at a time, and who moves the log's head; taken before mu
+	syncer  syncer
 
 	opening time.Duration
 	rebuilt bool   // the index was of no use and was made anew
@@ -511,6 +512,8 @@ func (db *DB) Close() error {
 	}
 	db.syncMu.Lock()
 	defer db.syncMu.Unlock()
+	db.indexMu.Lock()
+	defer db.indexMu.Unlock()
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.closed {

@@ -299,7 +299,7 @@ func (db *DB) removeValueFile(id uint64) error {
 // on what compaction waits for it.
 func (db *DB) syncIndex(stop func() bool) error {
 	err := db.syncIndexFiles(stop)
-	if err == nil && !stop() {
+	if err == nil {
 		err = db.removeOld(stop)
 	}
 	if err == nil {
@@ -309,8 +309,8 @@ func (db *DB) syncIndex(stop func() bool) error {
 }
 
 func (db *DB) syncIndexFiles(stop func() bool) error {
-	db.syncMu.Lock()
-	defer db.syncMu.Unlock()
+	db.indexMu.Lock()
+	defer db.indexMu.Unlock()
 	if advanced, err := db.advanceHead(); err != nil || advanced && stop() {
 		return err
 	}
@@ -488,12 +488,14 @@ func (s *syncer) run() {
 // compact moves what counts in the oldest part of the log until it is time for another
 // sync; it tells whether one is of use.
 func (s *syncer) compact() (more bool) {
-	for moved := int64(0); !s.stopping(); {
-		n, err := s.db.compactSome()
+	for read, wrote := int64(0), int64(0); !s.stopping(); {
+		n, w, err := s.db.compactSome()
 		if n == 0 || err != nil {
-			return moved > 0
+			return read > 0
 		}
-		if moved += n; uint64(moved) >= payFactor*s.db.opt.syncEvery {
+		read, wrote = read+n, wrote+w
+		// What it writes must not be much: whoever syncs next has to wait for it.
+		if most := int64(s.db.opt.syncEvery); read >= 4*most || wrote >= most/8 {
 			return true
 		}
 	}
@@ -510,21 +512,21 @@ func (db *DB) indexSyncing() bool {
 
 // piecesPerSync of an index sync, 1 MiB together, follow each sync of the log even when
 // the next is due: so in a long load an index sync is done after as much log as the
-// index is long.
+// index is long. When segments wait for it to be removed it is eight times as much.
 const piecesPerSync = 4
 
 // patience returns what tells, after each piece of an index sync, whether something more
 // urgent waits.
 func (s *syncer) patience() (stop func() bool) {
-	pieces := 0
+	pieces, most := 0, piecesPerSync
+	s.db.mu.RLock()
+	if s.db.reclaimable() {
+		most *= 8
+	}
+	s.db.mu.RUnlock()
 	return func() bool {
 		pieces++
-		select {
-		case <-s.quit:
-			return true
-		default:
-			return s.waiting.Load() > 0 || pieces >= piecesPerSync && len(s.kick) > 0
-		}
+		return s.stopping() || s.waiting.Load() > 0 || pieces >= most && len(s.kick) > 0
 	}
 }
 
