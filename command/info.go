@@ -109,14 +109,17 @@ func (in *Instance) run() string {
 func infoClients(b []byte, s *Session, _ *figures) []byte {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	subscribed := 0
+	connected, subscribed := 0, 0
 	for client := range s.in.sessions {
+		if client.opt.Push != nil {
+			connected++
+		}
 		if client.subscriptions.Load() > 0 {
 			subscribed++
 		}
 	}
 	return fmt.Appendf(b, "connected_clients:%d\r\nmaxclients:%d\r\nblocked_clients:0\r\ntracking_clients:0\r\npubsub_clients:%d\r\n",
-		len(s.in.sessions), s.in.config.maxClients, subscribed)
+		connected, s.in.config.maxClients, subscribed)
 }
 
 func infoMemory(b []byte, s *Session, f *figures) []byte {

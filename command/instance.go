@@ -116,7 +116,9 @@ func (in *Instance) NewSession(o Options) *Session {
 	defer in.mu.Unlock()
 	s.mustAuth = !o.Local && in.config.requirePass != ""
 	in.sessions[s] = struct{}{}
-	in.totals.connections.Add(1)
+	if o.Push != nil {
+		in.totals.connections.Add(1)
+	}
 	return s
 }
 

@@ -66,6 +66,10 @@ func (l *loop) admit(fd int, in *listener, addr string) {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepIdle, keepAlive)
 	}
+	if in.tls {
+		l.server.tls.serve(fd, in, addr)
+		return
+	}
 	if l.count >= min(l.server.instance.MaxClients(), l.server.most) {
 		refusal := wire.Error("ERR max number of clients reached")
 		write(fd, wire.AppendRESP2(nil, &refusal))
@@ -77,6 +81,10 @@ func (l *loop) admit(fd int, in *listener, addr string) {
 
 // add makes a connection of a descriptor.
 func (l *loop) add(fd int, in *listener, addr string) {
+	if l.draining {
+		unix.Close(fd)
+		return
+	}
 	if err := l.poll.add(fd, readable); err != nil {
 		l.server.log.Error("a connection cannot be watched", "client", addr, "error", err)
 		unix.Close(fd)
@@ -123,8 +131,7 @@ func (l *loop) drained() bool {
 
 // drain stops reading from the client.
 func (c *conn) drain() {
-	if c.busy && (c.forward == nil || !c.forward.atomic) {
-		c.interrupted = true
+	if c.busy && (c.forward == nil || !c.forward.committing) {
 		c.session.Interrupt()
 	}
 	c.watch()

@@ -29,6 +29,10 @@ func (c *conn) deliver(r wire.Reply) {
 	f := c.formOf(form(c.shared.Load())&lfOnly == 0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.forward != nil && r.IsError() && c.loop.server.stopping.Load() {
+		c.undone = true // the client gives the command to the next owner of the database
+		return
+	}
 	if !c.session.Silent() {
 		c.pushed = f.append(c.pushed, &r)
 	}
@@ -76,13 +80,19 @@ func (c *conn) readMail() {
 	c.out = append(c.out, c.pushed...)
 	c.pushed = nil
 	done, dropped := c.done, c.killed || c.flooded || len(c.out)-c.sent > maxPushed && c.session.Subscribed()
+	answered := done && !c.undone
 	c.done = false
 	c.mu.Unlock()
 	if done {
 		c.busy = false
 		c.closing = c.closing || c.session.Quit()
 		if c.forward != nil {
-			c.forward.answered++
+			c.forward.committing = false
+			if answered {
+				c.forward.answered++
+			} else {
+				c.more = false // and those behind it
+			}
 		}
 	}
 	if dropped || c.lost && !c.busy {

@@ -27,15 +27,14 @@ type conn struct {
 	reader    *wire.Reader // nil while nothing of a command has been read
 	form      form         // of the reply to the command under way
 
-	watched     interest // what the poller watches
-	mayRead     bool     // Read may read, once
-	more        bool     // the reader may hold commands that wait
-	queued      bool     // in loop.again
-	busy        bool     // a command runs beside the loop
-	lost        bool     // the client has gone while busy
-	interrupted bool     // the server leaves while busy
-	closing     bool     // to be closed when out is written
-	closed      bool
+	watched interest // what the poller watches
+	mayRead bool     // Read may read, once
+	more    bool     // the reader may hold commands that wait
+	queued  bool     // in loop.again
+	busy    bool     // a command runs beside the loop
+	lost    bool     // the client has gone while busy
+	closing bool     // to be closed when out is written
+	closed  bool
 
 	syncAlways bool // nothing is answered before it is on stable storage
 
@@ -51,6 +50,7 @@ type conn struct {
 	mu      sync.Mutex
 	pushed  []byte // replies and messages that other goroutines have for the client; guarded by mu
 	done    bool   // the command beside the loop has ended; guarded by mu
+	undone  bool   // it was interrupted because the server leaves, and is not answered; guarded by mu
 	killed  bool   // by CLIENT KILL; guarded by mu
 	flooded bool   // pushed grew beyond maxPushed: the client is to be dropped; guarded by mu
 }

@@ -22,12 +22,13 @@ const forwardVersion = "1"
 
 // forward is what a connection over that socket keeps.
 type forward struct {
-	greeted  bool
-	owner    string
-	noSync   bool   // the client does not want an atomic run to be on stable storage
-	answered int64  // requests after the greeting
-	atomic   bool   // between NUBDB ATOMIC and NUBDB COMMIT
-	queue    []byte // the commands since then, as RESP requests
+	greeted    bool
+	owner      string
+	noSync     bool   // the client does not want an atomic run to be on stable storage
+	answered   int64  // requests after the greeting
+	atomic     bool   // between NUBDB ATOMIC and NUBDB COMMIT
+	committing bool   // NUBDB COMMIT is being run
+	queue      []byte // the commands since then, as RESP requests
 }
 
 // admit deals with what belongs to the protocol itself, and returns true if a command is
@@ -61,7 +62,9 @@ func (f *forward) control(c *conn, args [][]byte) {
 		f.atomic, f.queue = true, nil
 		c.reply(&wire.OK)
 	case word == "COMMIT" && len(args) == 1 && f.atomic:
-		c.runBeside(func() { f.commit(c) })
+		queue := f.queue
+		f.atomic, f.queue, f.committing = false, nil, true
+		c.runBeside(func() { f.commit(c, queue) })
 	default:
 		reply := wire.Error("ERR syntax error")
 		c.reply(&reply)
@@ -104,12 +107,11 @@ func (f *forward) refuse(c *conn, why string) {
 }
 
 // commit runs the queue as one transaction, until a command fails. It runs beside the loop.
-func (f *forward) commit(c *conn) {
-	replies, n, err := f.runQueue(c.session)
+func (f *forward) commit(c *conn, queue []byte) {
+	replies, n, err := runAtomic(c.session, queue)
 	if err == nil && !f.noSync {
 		err = c.loop.server.db.Sync()
 	}
-	f.atomic, f.queue = false, nil
 	last := wire.OK
 	if err != nil {
 		last = wire.Error("ERR " + err.Error())
@@ -125,13 +127,13 @@ func (f *forward) commit(c *conn) {
 // errRolledBack is returned when a command of an atomic run has failed.
 var errRolledBack = fmt.Errorf("rolled back: nothing was changed")
 
-// runQueue returns the replies as RESP3 and their number.
-func (f *forward) runQueue(s *command.Session) (replies []byte, n int64, err error) {
+// runAtomic returns the replies as RESP3 and their number.
+func runAtomic(s *command.Session, queue []byte) (replies []byte, n int64, err error) {
 	if err := s.BeginAtomic(); err != nil {
 		return nil, 0, err
 	}
 	request := wire.NewRequest(wire.DefaultLimits())
-	for queue := f.queue; len(queue) > 0; {
+	for len(queue) > 0 {
 		args, size, err := request.Parse(queue)
 		if err != nil {
 			s.Rollback()

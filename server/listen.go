@@ -51,16 +51,16 @@ func (cfg *Config) protect(address string) error {
 	return nil
 }
 
-// listen makes the loop and opens all listeners.
-func (s *Server) listen() (err error) {
-	if s.loop, err = newLoop(s); err != nil {
-		return err
-	}
+// listen opens all listeners.
+func (s *Server) listen() error {
 	s.limitClients()
 	if err := s.listenLocal(); err != nil {
 		return err
 	}
 	if err := s.startFIFO(); err != nil {
+		return err
+	}
+	if err := s.startMetrics(); err != nil {
 		return err
 	}
 	if passed, err := s.inherit(); err != nil || passed {

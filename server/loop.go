@@ -53,11 +53,12 @@ type loop struct {
 
 // mailbox holds the connections that other goroutines have news of for the loop.
 type mailbox struct {
-	mu     sync.Mutex
-	mail   []*conn // guarded by mu
-	asleep bool    // the loop waits for events, or is about to; guarded by mu
-	halt   bool    // the loop is to drain its connections and end; guarded by mu
-	spare  []*conn // the memory of the mail that was dealt with; the loop's
+	mu      sync.Mutex
+	mail    []*conn   // guarded by mu
+	arrived []arrival // guarded by mu
+	asleep  bool      // the loop waits for events, or is about to; guarded by mu
+	halt    bool      // the loop is to drain its connections and end; guarded by mu
+	spare   []*conn   // the memory of the mail that was dealt with; the loop's
 }
 
 // post tells the loop, from any goroutine, that there is news of a connection.
@@ -65,6 +66,31 @@ func (l *loop) post(c *conn) {
 	l.mu.Lock()
 	l.mail = append(l.mail, c)
 	l.rouse()
+}
+
+// arrival is a connection that another goroutine has accepted.
+type arrival struct {
+	fd   int
+	in   *listener
+	addr string
+}
+
+// bring makes the loop serve a connection, from any goroutine.
+func (l *loop) bring(a arrival) {
+	l.mu.Lock()
+	l.arrived = append(l.arrived, a)
+	l.rouse()
+}
+
+// welcome adds the connections that were brought.
+func (l *loop) welcome() {
+	l.mu.Lock()
+	arrived := l.arrived
+	l.arrived = nil
+	l.mu.Unlock()
+	for _, a := range arrived {
+		l.add(a.fd, a.in, a.addr)
+	}
 }
 
 // stop makes the loop drain its connections and end, from any goroutine.
@@ -94,9 +120,12 @@ func (l *loop) run() {
 		}
 		l.mu.Lock()
 		l.asleep = false
-		halt := l.halt
+		halt, arrived := l.halt, len(l.arrived) > 0
 		l.mu.Unlock()
 		l.now = time.Now()
+		if arrived {
+			l.welcome()
+		}
 		for _, e := range events {
 			l.handle(e)
 		}
@@ -115,7 +144,7 @@ func (l *loop) patience() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case len(l.again) > 0 || len(l.mail) > 0 || l.halt && !l.draining:
+	case len(l.again) > 0 || len(l.mail) > 0 || len(l.arrived) > 0 || l.halt && !l.draining:
 		return 0
 	case !l.paused.IsZero() || l.draining:
 		l.asleep = true

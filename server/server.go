@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -59,12 +58,15 @@ type Server struct {
 	db        *engine.DB
 	instance  *command.Instance
 	loop      *loop
-	most      int    // connections that the limit of open files allows
-	localPath string // of the socket in the database's directory
+	most      int         // connections that the limit of open files allows
+	localPath string      // of the socket in the database's directory
+	tls       *terminator // nil without TLS
+	metrics   *metrics    // nil without
 	syncer    syncer
 	stopFIFO  func()         // ends the goroutine of the named pipes and waits for it; nil if there are none
 	beside    sync.WaitGroup // commands that run beside the loop
 	failure   atomic.Pointer[error]
+	opened    atomic.Bool // the database is: before that there is nothing to lose
 	stopping  atomic.Bool
 }
 
@@ -72,19 +74,41 @@ type Server struct {
 // returns nil when everything acknowledged is on stable storage. Errors: ErrUsage,
 // engine.ErrBusy and the others of engine.Open, and those of the system.
 func Run(cfg Config) error {
-	cfg.setDefaults()
-	s := &Server{cfg: cfg, log: newLog(cfg.Stderr, cfg.LogJSON)}
-	if err := cfg.check(); err != nil {
+	s, err := newServer(cfg)
+	if err != nil {
 		return err
 	}
+	s.log = newLog(s.cfg.Stderr, cfg.LogJSON)
 	stop := s.handleSignals()
 	defer stop()
 	if err := s.open(); err != nil {
+		s.loop.close()
 		return err
 	}
-	err := s.listen()
-	if err == nil {
+	s.opened.Store(true)
+	if err = s.listen(); err == nil {
 		s.announce()
+	}
+	return s.serve(err)
+}
+
+// newServer returns a server that has done nothing yet, or ErrUsage.
+func newServer(cfg Config) (*Server, error) {
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg}
+	var err error
+	if s.loop, err = newLoop(s); err == nil && cfg.TLS.Cert != "" {
+		s.tls, err = newTerminator(s.loop, cfg.TLS)
+	}
+	return s, err
+}
+
+// serve serves until stop, unless it could not listen, and gives everything back.
+func (s *Server) serve(err error) error {
+	if err == nil {
 		s.loop.run()
 	}
 	if e := s.close(); err == nil {
@@ -169,7 +193,7 @@ func (s *Server) stop() {
 	if s.stopping.Swap(true) {
 		return
 	}
-	if s.loop == nil { // it waits for the database, and has nothing to lose
+	if !s.opened.Load() { // it waits for the database
 		os.Exit(0)
 	}
 	s.loop.stop()
@@ -206,8 +230,16 @@ func (s *Server) close() error {
 	if s.stopFIFO != nil {
 		s.stopFIFO()
 	}
+	if s.metrics != nil {
+		s.metrics.close()
+	}
+	if s.tls != nil {
+		s.tls.close(drainTime / 4)
+	}
 	s.syncer.stop()
-	s.waitBeside(drainTime / 2)
+	// The commands beside the loop were interrupted. What does not end in time only reads,
+	// and ends with the process.
+	waitAtMost(&s.beside, drainTime/2)
 	s.instance.Close()
 	err := s.db.Sync()
 	s.loop.close()
@@ -221,70 +253,4 @@ func (s *Server) close() error {
 		s.log.Info("stopped: everything acknowledged is on stable storage")
 	}
 	return err
-}
-
-// waitBeside waits for the commands that run beside the loop, which were interrupted.
-// What does not end in time only reads, and ends with the process.
-func (s *Server) waitBeside(d time.Duration) {
-	done := make(chan struct{})
-	go func() { s.beside.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(d):
-	}
-}
-
-// syncer makes what was acknowledged durable within a second.
-type syncer struct {
-	db      *engine.DB
-	server  *Server
-	off     bool
-	pending atomic.Bool
-	kick    chan struct{}
-	quit    chan struct{}
-	done    chan struct{}
-}
-
-// syncEvery is the longest time that an acknowledged write is not on stable storage.
-const syncEvery = time.Second
-
-func (y *syncer) start(s *Server) {
-	*y = syncer{db: s.db, server: s, off: s.cfg.Sync != command.SyncEnd,
-		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
-	go y.run()
-}
-
-// soon makes the next sync happen within a second.
-func (y *syncer) soon() {
-	if !y.off && !y.pending.Load() && !y.pending.Swap(true) {
-		y.kick <- struct{}{}
-	}
-}
-
-func (y *syncer) run() {
-	defer close(y.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-y.kick:
-		case <-y.quit:
-			return
-		}
-		timer.Reset(syncEvery)
-		select {
-		case <-timer.C:
-		case <-y.quit:
-			return
-		}
-		y.pending.Store(false)
-		if err := y.db.Sync(); err != nil {
-			y.server.fail(fmt.Errorf("syncing: %w", err))
-		}
-	}
-}
-
-func (y *syncer) stop() {
-	close(y.quit)
-	<-y.done
 }

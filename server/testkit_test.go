@@ -31,27 +31,25 @@ func start(t testing.TB, change func(*Config)) *testServer {
 	if change != nil {
 		change(&cfg)
 	}
-	cfg.setDefaults()
-	if err := cfg.check(); err != nil {
+	server, err := newServer(cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
-	s := &testServer{Server: &Server{cfg: cfg, log: slog.New(slog.NewTextHandler(testLog{t}, nil))}, t: t, ended: make(chan error, 1)}
+	server.log = slog.New(slog.NewTextHandler(testLog{t}, nil))
+	s := &testServer{Server: server, t: t, ended: make(chan error, 1)}
 	if err := s.open(); err != nil {
 		t.Fatal(err)
 	}
+	s.opened.Store(true)
 	if err := s.listen(); err != nil {
-		s.close()
-		t.Fatal(err)
+		t.Fatal(s.serve(err))
 	}
 	for _, in := range s.loop.listeners {
 		if !in.unix {
 			s.addr = in.address
 		}
 	}
-	go func() {
-		s.loop.run()
-		s.ended <- s.close()
-	}()
+	go func() { s.ended <- s.serve(nil) }()
 	t.Cleanup(func() {
 		if err := s.end(); err != nil {
 			t.Errorf("the server ended with %v", err)
@@ -102,6 +100,15 @@ func dial(t testing.TB, network, addr string) *client {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	return &client{conn, t}
+}
+
+// exchange sends bytes and compares what comes back.
+func (c *client) exchange(in, out string) *client {
+	c.t.Helper()
+	if _, err := io.WriteString(c, in); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.want(out)
 }
 
 // want reads as many bytes as text has, and compares them.
