@@ -16,6 +16,7 @@ var errStopped = errors.New("the server stops")
 // alarm is a descriptor that becomes readable, for good, when a context ends, so that
 // poll(2) can wait for that as well.
 type alarm struct {
+	ctx         context.Context
 	read, write *os.File
 	forget      func() bool
 }
@@ -25,7 +26,7 @@ func newAlarm(ctx context.Context) (*alarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &alarm{read, write, context.AfterFunc(ctx, func() { write.Close() })}, nil
+	return &alarm{ctx, read, write, context.AfterFunc(ctx, func() { write.Close() })}, nil
 }
 
 func (a *alarm) close() {
@@ -34,8 +35,10 @@ func (a *alarm) close() {
 	a.read.Close()
 }
 
+func (a *alarm) rings() bool { return a.ctx.Err() != nil }
+
 // wait waits until fd can be read or has failed, which the next call will tell. It returns
-// errStopped when the alarm rings.
+// errStopped when the alarm rings first.
 func (a *alarm) wait(fd int) error {
 	fds := []unix.PollFd{
 		{Fd: int32(fd), Events: unix.POLLIN},
@@ -47,7 +50,7 @@ func (a *alarm) wait(fd int) error {
 		case err == unix.EINTR:
 		case err != nil:
 			return fmt.Errorf("poll: %w", err)
-		case fds[1].Revents != 0:
+		case fds[0].Revents == 0:
 			return errStopped
 		default:
 			return nil

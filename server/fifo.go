@@ -32,6 +32,7 @@ type fifo struct {
 	out replyPipe
 
 	made [2]os.FileInfo // the pipes that are to be removed, nil for one that was there
+	most int            // bytes of replies that a session may have
 
 	newSession func() *command.Session
 	harden     func() error // makes what was committed as safe as it has to be before a reply
@@ -42,6 +43,8 @@ const (
 	// maxReplies is how many bytes of replies a session may have. They are all kept until
 	// its end, since most clients begin to read when they have written everything.
 	maxReplies = 256 << 20
+	// lastPatience is how long a session may go on when the server is to stop.
+	lastPatience = 100 * time.Millisecond
 	// groupCommands bounds how long other clients of the database wait for a session.
 	groupCommands = 1024
 )
@@ -84,6 +87,7 @@ func newFIFO(in, out string, newSession func() *command.Session, harden func() e
 	f := &fifo{
 		in:         requestPipe{path: in, fd: -1, kept: -1},
 		out:        replyPipe{path: out, now: time.Now},
+		most:       maxReplies,
 		newSession: newSession, harden: harden, log: log,
 	}
 	var err error
@@ -126,15 +130,24 @@ func (f *fifo) close() {
 	f.in.forget()
 }
 
-// serve serves one session after the other until ctx ends, which is no error. What was run is
-// committed then; replies that nobody has read are dropped.
+// serve serves one session after the other until ctx ends, which is no error. A session that
+// goes on then has lastPatience to end and to read its replies, and what was run is committed
+// in any case.
 func (f *fifo) serve(ctx context.Context) error {
-	alarm, err := newAlarm(ctx)
+	last, end := context.WithCancel(context.Background())
+	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastPatience, end) })()
+	soon, err := newAlarm(ctx)
 	if err != nil {
 		return err
 	}
-	defer alarm.close()
-	f.in.alarm, f.out.alarm = alarm, alarm
+	defer soon.close()
+	late, err := newAlarm(last)
+	if err != nil {
+		return err
+	}
+	defer late.close()
+	f.in.soon, f.in.late, f.out.late = soon, late, late
 	for {
 		replies, err := f.session(ctx)
 		if err == nil {
@@ -185,7 +198,7 @@ type fifoSession struct {
 	*fifo
 	in      *wire.Reader
 	replies []byte
-	full    bool // there are maxReplies bytes of them: no more are kept
+	full    bool // there are too many of them: no more are kept
 }
 
 // group runs the commands that have arrived, after waiting for one. They are one transaction
@@ -231,9 +244,9 @@ func (s *fifoSession) reply(r *wire.Reply) {
 		return
 	}
 	size := len(s.replies)
-	if s.replies = wire.AppendPlain(s.replies, r); len(s.replies) > maxReplies {
+	if s.replies = wire.AppendPlain(s.replies, r); len(s.replies) > s.most {
 		s.full = true
-		tooMuch := wire.Error(fmt.Sprintf("ERR more than %d MiB of replies: the rest is dropped", maxReplies>>20))
+		tooMuch := wire.Error(fmt.Sprintf("ERR more than %d bytes of replies: the rest is dropped", s.most))
 		s.replies = wire.AppendPlain(s.replies[:size], &tooMuch)
 	}
 }

@@ -30,8 +30,8 @@ type pipes struct {
 	hurry   atomic.Bool // time flies; it stands still otherwise
 }
 
-// servePipes starts a fifo and stops it at the end of the test.
-func servePipes(t *testing.T) *pipes {
+// servePipes starts a fifo, after changes, and stops it at the end of the test.
+func servePipes(t *testing.T, changes ...func(*fifo)) *pipes {
 	t.Helper()
 	dir := t.TempDir()
 	p := &pipes{t: t, in: filepath.Join(dir, "in"), out: filepath.Join(dir, "out"), logged: make(chan string, 100)}
@@ -51,6 +51,9 @@ func servePipes(t *testing.T) *pipes {
 			now = now.Add(2 * readPatience)
 		}
 		return now
+	}
+	for _, change := range changes {
+		change(p.fifo)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -292,7 +295,7 @@ func TestRequestPipeKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	p := requestPipe{path: path, alarm: a, fd: -1, kept: -1}
+	p := requestPipe{path: path, soon: a, late: a, fd: -1, kept: -1}
 	session := func(want string) {
 		t.Helper()
 		if got, err := io.ReadAll(&p); string(got) != want || err != nil {
@@ -331,6 +334,53 @@ func TestRequestPipeKeeps(t *testing.T) {
 	}
 	p.close()
 	p.forget()
+}
+
+// TestFIFOTooManyReplies: the commands are run in any case.
+func TestFIFOTooManyReplies(t *testing.T) {
+	p := servePipes(t, func(f *fifo) { f.most = 10 })
+	p.expect("ECHO 12345\nECHO 67\nECHO 89\nSET k v\n", "12345\n67\n(error) ERR more than 10 bytes of replies: the rest is dropped\n")
+	p.expect("GET k\n", "v\n")
+}
+
+// TestFIFOStopFinishes: a session that goes on when the server is to stop gets its replies, unless it takes long.
+func TestFIFOStopFinishes(t *testing.T) {
+	p := servePipes(t)
+	in := p.open(p.in, os.O_WRONLY)
+	fmt.Fprint(in, "SLEEP 1000\nSET k v\nECHO last\n")
+	replies := make(chan string, 1)
+	go func() {
+		text, err := os.ReadFile(p.out)
+		if err != nil {
+			t.Error(err)
+		}
+		replies <- string(text)
+	}()
+	in.Close()
+	p.stop()
+	if got := within(t, replies); got != "(error) ERR interrupted\nOK\nlast\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestFIFOStopsEndlessWriters: somebody who writes faster than commands run does not keep the server.
+func TestFIFOStopsEndlessWriters(t *testing.T) {
+	p := servePipes(t)
+	in := p.open(p.in, os.O_WRONLY)
+	ended := make(chan error, 1)
+	go func() {
+		lines := []byte(strings.Repeat("SET k 0123456789\n", 1000))
+		for {
+			if _, err := in.Write(lines); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	p.stop()
+	if err := within(t, ended); !errors.Is(err, unix.EPIPE) {
+		t.Error(err)
+	}
 }
 
 // TestFIFOStops at every point where it can wait.
@@ -442,5 +492,30 @@ func TestNewFIFO(t *testing.T) {
 	}
 	if text, err := os.ReadFile(name("file")); string(text) != "text" {
 		t.Errorf("the file holds %q, %v", text, err)
+	}
+}
+
+// TestServerFIFO is a server with pipes and TCP: both see one database, and with SyncAlways what is replied is
+// on stable storage.
+func TestServerFIFO(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, func(cfg *Config) {
+		cfg.DB, cfg.Sync = filepath.Join(dir, "db"), command.SyncAlways
+		cfg.In, cfg.Out = filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	})
+	p := &pipes{t: t, in: s.cfg.In, out: s.cfg.Out}
+	c := s.dial()
+	p.expect("SET k fifo\n", "OK\n")
+	if stats, err := s.db.Stats(); stats.Pending != 0 || err != nil {
+		t.Errorf("%d bytes are not on stable storage, %v", stats.Pending, err)
+	}
+	fmt.Fprint(c, "GET k\r\nSET k tcp\r\n")
+	c.want("$4\r\nfifo\r\n+OK\r\n")
+	p.expect("GET k\n", "tcp\n")
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(p.in); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there: %v", p.in, err)
 	}
 }

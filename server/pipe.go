@@ -21,11 +21,13 @@ var errUnread = errors.New("nobody reads them")
 // could open the pipe of the replies while it is still open from the last session, and read
 // nothing but its end.
 type requestPipe struct {
-	path  string
-	alarm *alarm
-	fd    int  // -1 between two sessions
-	begun bool // a writer has come, so that reading nothing is the end of the session
-	kept  int  // see close; -1 if there is none
+	path      string
+	soon      *alarm // ends the wait for a session
+	late      *alarm // ends a session
+	fd        int    // -1 between two sessions
+	ready     bool   // somebody has opened the pipe, so that reading nothing is the end of the session
+	inSession bool
+	kept      int // see close; -1 if there is none
 }
 
 // open makes ready for the next session, which begins when somebody opens the pipe.
@@ -33,7 +35,7 @@ func (p *requestPipe) open() (err error) {
 	if p.fd, err = openPipe(p.path, unix.O_RDONLY); err != nil {
 		return err
 	}
-	p.begun = false
+	p.ready, p.inSession = false, false
 	if p.kept < 0 {
 		return nil
 	}
@@ -75,17 +77,14 @@ func (p *requestPipe) forget() {
 // Read returns io.EOF when all writers have closed the pipe, and from then on.
 func (p *requestPipe) Read(b []byte) (int, error) {
 	for p.fd >= 0 {
-		if !p.begun {
-			if err := p.alarm.wait(p.fd); err != nil {
-				return 0, err
-			}
-			p.begun = true
+		if err := p.wait(); err != nil {
+			return 0, err
 		}
 		n, err := unix.Read(p.fd, b)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
-			p.begun = false
+			p.ready = false
 		case err != nil:
 			return 0, &os.PathError{Op: "read", Path: p.path, Err: err}
 		case n == 0:
@@ -97,11 +96,29 @@ func (p *requestPipe) Read(b []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// wait waits for something to read, unless there should be something.
+func (p *requestPipe) wait() error {
+	if p.late.rings() {
+		return errStopped
+	}
+	end := p.soon
+	if p.inSession {
+		end = p.late
+	}
+	if !p.ready {
+		if err := end.wait(p.fd); err != nil {
+			return err
+		}
+	}
+	p.ready, p.inSession = true, true
+	return nil
+}
+
 // replyPipe is the named pipe that clients read replies from.
 type replyPipe struct {
-	path  string
-	alarm *alarm
-	now   func() time.Time
+	path string
+	late *alarm // ends the wait for a reader
+	now  func() time.Time
 }
 
 const (
@@ -152,7 +169,7 @@ func (p *replyPipe) persist(try func() error) error {
 		case p.now().Sub(began) > readPatience:
 			return errUnread
 		}
-		if err := p.alarm.pause(pause); err != nil {
+		if err := p.late.pause(pause); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,8 @@ func (s *Server) announce() {
 	if s.stopFIFO != nil {
 		s.log.Info("ready for commands in a named pipe", "in", s.cfg.In, "out", s.cfg.Out, "pid", os.Getpid())
 	}
-	s.log.Info("ready to accept connections", "address", s.loop.addresses(), "db", s.cfg.DB, "pid", os.Getpid())
+	if len(s.loop.listeners) > 0 {
+		s.log.Info("ready to accept connections", "address", s.loop.addresses(), "db", s.cfg.DB, "pid", os.Getpid())
+	}
 	notify("READY=1")
 }

@@ -13,6 +13,16 @@ def example(name):
     return os.path.join(ROOT, "examples", name)
 
 
+class Readme(TestCase):
+    def test_its_block(self):
+        with open(os.path.join(ROOT, "README.md")) as f:
+            block = f.read().split("```python\n")[1].split("```")[0]
+        with open("readme.py", "w") as f:
+            f.write(block.replace("6379", str(self.serve().port)))
+        self.assertEqual(self.python("readme.py"), "Alice\n")
+        self.assertEqual(nubdb.run("GET users", db="shop.db"), ["1"])
+
+
 class WithServer(TestCase):
     def check(self, name, *printed):
         self.assertEqual(self.python(example(name), self.serve().port), "".join(line + "\n" for line in printed))
