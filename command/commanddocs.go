@@ -173,14 +173,15 @@ func shownAs(spec *Spec, asked []byte) string {
 
 // info is what COMMAND INFO says of a command.
 func (c *Spec) info(name string) wire.Reply {
-	subcommands := []wire.Reply{}
+	subcommands := setOf() // Redis answers an empty set, but an array of those that there are
 	for i := range c.Sub {
-		subcommands = append(subcommands, c.Sub[i].info(c.Sub[i].path()))
+		subcommands.Kind = wire.KindArray
+		subcommands.Elems = append(subcommands.Elems, c.Sub[i].info(c.Sub[i].path()))
 	}
 	return wire.Array(
 		wire.BulkString(name), wire.Integer(int64(c.Arity)), statuses(c.flagNames()),
 		wire.Integer(int64(c.Keys.First)), wire.Integer(int64(c.Keys.Last)), wire.Integer(int64(c.Keys.Step)),
-		statuses(c.categories()), setOf(), c.keySpecs(), wire.Array(subcommands...))
+		statuses(c.categories()), setOf(), c.keySpecs(), subcommands)
 }
 
 // flagNames are the flags in Redis's words.

@@ -335,9 +335,13 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestAllocations: the hot path allocates nothing.
+// TestAllocations: the hot path allocates nothing, neither in a batch run nor in a server.
 func TestAllocations(t *testing.T) {
-	s := newSession(open(t, engine.Options{}), Options{})
+	t.Run("batch", func(t *testing.T) { testAllocations(t, newSession(open(t, engine.Options{}), Options{})) })
+	t.Run("server", func(t *testing.T) { testAllocations(t, newClient(server(t, Settings{Measure: true}), "").Session) })
+}
+
+func testAllocations(t *testing.T, s *Session) {
 	do(s, "SET counter 1000000")
 	for _, line := range []string{"GET key:1", "GET missing", "SET key:1 value:1", "INCR counter", "EXISTS key:1 missing", "DEL missing", "TTL key:1",
 		"MGET key:1 missing", "SET key:1 value:1 NX", "EXPIRE key:1 100", "APPEND missing:2 x", "PING", "SIZE",
