@@ -11,10 +11,11 @@ import (
 const module = "github.com/nubdb/nubdb"
 
 // layers are the project's packages from top to bottom. A package imports only what is
-// below it: main -> repl, batch, server -> command -> wire, engine -> engine/vfs.
+// below it: main -> repl, batch, server -> remote -> command -> wire, engine -> engine/vfs.
 var layers = [][]string{
 	{"", "/bench"}, // the programs
 	{"/repl", "/batch", "/server"},
+	{"/remote"},
 	{"/command"},
 	{"/wire", "/engine"},
 	{"/engine/vfs"},
@@ -27,6 +28,7 @@ var libraries = map[string][]string{
 	"/repl":       {"github.com/chzyer/readline", "github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/batch":      {"github.com/mattn/go-isatty", "golang.org/x/sys/unix"},
 	"/server":     {"golang.org/x/sys/unix"},
+	"/remote":     {"golang.org/x/sys/unix"},
 	"/bench":      {"github.com/creack/pty"},
 	"/engine":     {"golang.org/x/sys/cpu"}, // which instruction computes CRC-32C
 	"/engine/vfs": {"golang.org/x/sys/unix"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nubdb/nubdb/batch"
 	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/remote"
 	"github.com/nubdb/nubdb/repl"
 )
 
@@ -32,6 +33,7 @@ func run(args []string) int {
 		return batch.StatusOK
 	}
 	o.Engine.Owner = owner()
+	o.Connect = remote.Connect
 	switch {
 	case o.mode() != nil:
 		return o.mode().run(o)
@@ -56,7 +58,7 @@ func run(args []string) int {
 // for each command in any case, so that every one is durable unless --sync says
 // otherwise.
 func (o *options) shell() repl.Config {
-	cfg := repl.Config{DB: o.DB, Engine: o.Engine, Timeout: o.Timeout, Sync: command.SyncAlways}
+	cfg := repl.Config{DB: o.DB, Engine: o.Engine, Connect: o.Connect, Timeout: o.Timeout, Sync: command.SyncAlways}
 	if o.flags.Changed("sync") {
 		cfg.Sync = o.Sync
 	}

@@ -39,9 +39,11 @@ type Config struct {
 	DB     string         // directory of the database, or ":memory:"
 	Engine engine.Options // Log is set by Run
 	Inputs []Input        // in this order, in one session
-	Stdin  *os.File
-	Stdout *os.File
-	Stderr *os.File
+	// Connect reaches the process that has the database (remote.Connect); nil: it is waited for.
+	Connect func(command.PeerOptions) command.Peer
+	Stdin   *os.File
+	Stdout  *os.File
+	Stderr  *os.File
 
 	Format   Format
 	End      string // what ends each value in raw format

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,18 +19,33 @@ func (r *run) openDatabase() {
 		Report:  func(fault string) { r.say("%s", fault) },
 		Reply:   r.replied,
 		Synced:  func() { r.synced = r.at },
+		Connect: r.Connect, OneByOne: r.StopOnError,
 		Waiting: func(wait func()) { r.stop.abandonable("the database", wait) },
 	})
 	r.stop.onStop(r.db.Interrupt)
 }
 
-// unusable is the error for a database that could not be opened, which may be because the
-// run was stopped.
+// unusable is the error that ends the run when the database cannot be used any more.
 func (r *run) unusable(err error) error {
-	if r.stop.stopped() != 0 {
+	var unknown *command.UnknownOutcome
+	switch {
+	case r.db.Failed():
+		return r.lost(err)
+	case errors.As(err, &unknown):
+		return r.inDoubt(unknown)
+	case r.stop.stopped() != 0: // instead of waiting for the database
 		return errStopped
 	}
 	return err
+}
+
+// inDoubt tells of which commands nobody knows whether they happened.
+func (r *run) inDoubt(err *command.UnknownOutcome) error {
+	p := place{file: r.current.name, line: err.First}
+	if err.Last > err.First {
+		return fmt.Errorf("%s%w (and what follows, to line %d)", p.append(nil), err, err.Last)
+	}
+	return fmt.Errorf("%s%w", p.append(nil), err)
 }
 
 // lost is the error that ends the run when a write or sync has failed, which tells
@@ -51,7 +67,7 @@ func (r *run) housekeep() error {
 	now := time.Now()
 	r.showProgress(now)
 	if err := r.db.Between(now); err != nil {
-		return r.lost(err)
+		return r.unusable(err)
 	}
 	return nil
 }
@@ -61,7 +77,7 @@ func (r *run) idle() error {
 	now := time.Now()
 	r.showProgress(now)
 	if err := r.db.Idle(now); err != nil {
-		return r.lost(err)
+		return r.unusable(err)
 	}
 	return nil
 }

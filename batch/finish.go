@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
@@ -76,20 +77,28 @@ func (r *run) settle() {
 	}
 }
 
-// settleAtomic commits an atomic run, or undoes it if anything went wrong.
+// settleAtomic commits an atomic run, or undoes it if anything went wrong. While a server has
+// the database the replies come only with the commit.
 func (r *run) settleAtomic() {
-	switch {
-	case r.status == StatusOK:
-		if err := r.db.Commit(); err != nil {
-			r.complain(r.lost(err))
+	if r.status == StatusOK {
+		switch err := r.db.Commit(); {
+		case err == nil:
+			r.complain(r.acknowledge())
+			return
+		case errors.Is(err, command.ErrRolledBack):
+			r.complain(r.acknowledge())
+		default:
+			r.complain(r.unusable(err))
+			return
 		}
-	case !r.db.Held():
-		r.say("nothing was run")
-	default:
-		r.db.Rollback()
-		r.note(StatusStopped)
-		r.say("rolled back: nothing was changed")
 	}
+	if !r.db.Held() {
+		r.say("nothing was run")
+		return
+	}
+	r.db.Rollback()
+	r.note(StatusStopped)
+	r.say("rolled back: nothing was changed")
 }
 
 // testLast is --exit-nil and --test.

@@ -175,7 +175,7 @@ func (r *run) group(src *source) (err error) {
 		return r.acknowledge()
 	}
 	if err := r.db.End(); err != nil {
-		return r.lost(err)
+		return r.unusable(err)
 	}
 	return nil
 }
@@ -266,7 +266,7 @@ func (r *run) failed(p place, message []byte, args [][]byte) {
 // then writes their replies.
 func (r *run) acknowledge() error {
 	if err := r.db.Acknowledge(); err != nil {
-		return r.lost(err)
+		return r.unusable(err)
 	}
 	err := r.out.flush()
 	r.flushErr()

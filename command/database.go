@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nubdb/nubdb/engine"
@@ -20,6 +21,12 @@ type DatabaseOptions struct {
 	Reply func(c *wire.Command, r *wire.Reply)
 	// Synced is called when everything replied to so far has reached stable storage.
 	Synced func()
+	// Connect reaches the process that has the database, if that takes commands; nil if it
+	// does not. The field may be nil, too.
+	Connect func(PeerOptions) Peer
+	// OneByOne makes sure that a command is answered before the next is begun, also in
+	// another process.
+	OneByOne bool
 	// Waiting calls wait, which waits for another process; nil: wait is just called. It
 	// may end the process meanwhile, and need not call wait.
 	Waiting func(wait func())
@@ -27,8 +34,8 @@ type DatabaseOptions struct {
 
 // Database is a front end's hold on a database: a session, and an engine for as long as
 // nobody else needs the files. It opens the database at the first command, lets go of it
-// when it is idle or another process waits, and takes it back at the next command. The
-// session does not notice.
+// when it is idle or another process waits, and takes it back at the next command. While a
+// server has the database it sends the commands there. The session does not notice.
 //
 // Guarantees: while MULTI is open, keys are watched, or an atomic run goes on, the database
 // is kept. Before it is let go of, everything is as durable as the policy wants it to be at
@@ -43,16 +50,20 @@ type Database struct {
 	exists   bool       // db is on disk; asking it would wait for the group under way
 	grouped  bool       // between the first command of a group and Acknowledge or End
 	atomic   atomicRun
-	dirty    bool  // something may have been written since the last sync that will be synced
-	failed   error // the first failure to make something durable
+	deliver  func(c *wire.Command, r *wire.Reply) // DatabaseOptions.Reply, but within Run
+	dirty    bool                                 // something may have been written since the last sync that will be synced
+	failed   error                                // the first failure to make something durable
 	hold     hold
 	reply    wire.Reply // of the last command of Do
+
+	forwarding forwarding
 }
 
 // atomicRun is the state of a run that happens whole or not at all.
 type atomicRun struct {
 	wanted bool // between Atomic and Commit or Rollback
 	writes bool
+	failed bool // a command that ran when nobody could be told to stop
 }
 
 // NewDatabase returns a hold on a database that has not been opened yet.
@@ -65,8 +76,8 @@ func NewDatabase(o DatabaseOptions) *Database {
 	}
 	in := NewInstance(nil, Settings{Path: o.Path, MaxSize: o.Engine.MaxSize, Sync: func() SyncPolicy { return o.Sync }})
 	s := in.NewSession(Options{ReadOnly: o.Engine.ReadOnly, Local: true, Report: o.Report})
-	d := &Database{opt: o, instance: in, session: s}
-	d.opt.Engine.GiveUp, d.opt.Engine.Canceled = d.session.interrupted, d.session.interrupted
+	d := &Database{opt: o, instance: in, session: s, deliver: o.Reply}
+	d.opt.Engine.GiveUp, d.opt.Engine.Canceled = d.giveUp, d.session.interrupted
 	return d
 }
 
@@ -74,12 +85,15 @@ func NewDatabase(o DatabaseOptions) *Database {
 // command does. The errors are those of engine.Open, and engine.ErrBusy also when Waiting
 // did not let it wait.
 func (d *Database) Open() error {
-	if d.db != nil {
+	if d.Held() {
 		return nil
 	}
 	err := engine.ErrBusy
 	d.opt.Waiting(func() { d.db, err = engine.Open(d.opt.Path, d.opt.Engine) })
-	if err != nil {
+	switch {
+	case d.forwarding.peer != nil:
+		return d.connected()
+	case err != nil:
 		return err
 	}
 	d.instance.attach(d.db, d.session)
@@ -88,19 +102,19 @@ func (d *Database) Open() error {
 	if !d.atomic.wanted {
 		return nil
 	}
-	if d.atomic.writes {
-		if err := d.create(); err != nil {
-			return err
-		}
+	if err := d.create(d.atomic.writes); err != nil || d.forwarding.peer != nil {
+		return err
 	}
 	return d.session.BeginAtomic()
 }
 
-// create makes the database if it does not exist, which may wait for another process that
-// does the same. A database that cannot be made is an error here; a command that found out
+// create deals with a database that was found not to exist: it makes it if something is to
+// be written, or opens it if somebody else has made it, for which it may wait for that process
+// or connect to it. A database that cannot be made is an error here; a command that found out
 // would only answer one, as would all after it.
-func (d *Database) create() error {
-	if d.exists || d.opt.Engine.ReadOnly {
+func (d *Database) create(writes bool) error {
+	writes = writes && !d.opt.Engine.ReadOnly
+	if d.exists || d.grouped && !writes {
 		return nil
 	}
 	if err := d.End(); err != nil {
@@ -109,11 +123,14 @@ func (d *Database) create() error {
 	err := engine.ErrBusy
 	d.opt.Waiting(func() {
 		var tx *engine.Tx
-		if tx, err = d.db.Begin(true); err == nil {
+		if tx, err = d.db.Begin(writes); err == nil {
 			tx.Rollback()
-			d.exists = true
+			d.exists = d.db.Exists()
 		}
 	})
+	if d.forwarding.peer != nil {
+		return d.connected()
+	}
 	return err
 }
 
@@ -123,60 +140,81 @@ func (d *Database) create() error {
 // fault, see engine.Fault, is for the caller to recover from, once for many commands, with
 // Abandon.
 func (d *Database) Do(spec *Spec, c *wire.Command) error {
+	if spec != nil && spec.Travel == Local {
+		if err := d.collect(); err != nil {
+			return err
+		}
+		if spec.Has(Immediate) || !d.InMulti() && !(d.atomic.wanted && d.Held()) {
+			return d.runLocal(spec, c)
+		}
+	}
 	if err := d.prepare(spec); err != nil {
 		return err
 	}
-	if !d.grouped && !d.atomic.wanted && d.db != nil {
+	if d.forwarding.peer != nil {
+		return d.forward(spec, c)
+	}
+	if !d.grouped && !d.atomic.wanted {
 		d.session.Begin()
 		d.grouped = true
 	}
 	d.session.Run(spec, c.Args, &d.reply)
-	d.opt.Reply(c, &d.reply)
+	d.deliver(c, &d.reply)
 	return nil
+}
+
+// runLocal runs a command that needs no database. One that takes its time keeps it from
+// nobody.
+func (d *Database) runLocal(spec *Spec, c *wire.Command) error {
+	if spec.Has(OutsideTx) && d.canLetGo() {
+		if err := d.LetGo(); err != nil {
+			return err
+		}
+	}
+	d.session.Run(spec, c.Args, &d.reply)
+	d.deliver(c, &d.reply)
+	return nil
+}
+
+// prepare provides the database for a command.
+func (d *Database) prepare(spec *Spec) error {
+	if err := d.Open(); err != nil {
+		return err
+	}
+	writes := spec != nil && (spec.Has(Write) || spec.Has(EndsMulti))
+	if writes {
+		d.dirty = d.opt.Sync != SyncNo
+	}
+	if d.exists || d.atomic.wanted || d.session.InMulti() {
+		return nil
+	}
+	return d.create(spec != nil && spec.Has(Write))
 }
 
 // Run runs a command by itself. Its reply is valid until the next call of Run or Do, and it
 // is as safe as the policy wants it to be. It is an error also when the database cannot be
 // used.
-func (d *Database) Run(args [][]byte) (r wire.Reply) {
+func (d *Database) Run(args [][]byte) (reply wire.Reply) {
 	defer func() {
+		d.deliver = d.opt.Reply
 		if fault := engine.Fault(recover()); fault != nil {
 			d.Abandon()
-			r = errorReply(fault)
+			reply = errorReply(fault)
 		}
 	}()
-	spec := Find(args)
-	if err := d.prepare(spec); err != nil {
+	d.deliver = func(_ *wire.Command, r *wire.Reply) { reply = d.session.kept.reply(*r) }
+	if err := d.Do(Find(args), &wire.Command{Args: args}); err != nil {
 		return errorReply(err)
 	}
-	d.session.Run(spec, args, &r)
-	if err := d.Acknowledge(); err != nil && !r.IsError() {
+	err := d.Acknowledge()
+	d.hold.used(time.Now())
+	switch {
+	case err != nil && d.failed == nil:
+		return errorReply(err)
+	case err != nil && !reply.IsError():
 		return wire.Error("ERR not on stable storage: " + err.Error())
 	}
-	d.hold.used(time.Now())
-	return r
-}
-
-// prepare provides what a command needs. One that runs in the client needs no database, and
-// one that takes its time outside of a transaction keeps it from nobody.
-func (d *Database) prepare(spec *Spec) error {
-	if spec != nil && spec.Travel == Local && !d.InMulti() {
-		if spec.Has(OutsideTx) && d.canLetGo() {
-			return d.LetGo()
-		}
-		return nil
-	}
-	if err := d.Open(); err != nil {
-		return err
-	}
-	if spec == nil || !spec.Has(Write) && !spec.Has(EndsMulti) {
-		return nil
-	}
-	d.dirty = d.opt.Sync != SyncNo
-	if d.exists || d.atomic.wanted || d.session.InMulti() {
-		return nil
-	}
-	return d.create()
+	return reply
 }
 
 // Prefetch announces commands that will be run soon: see Session.Prefetch.
@@ -191,6 +229,9 @@ func (d *Database) Abandon() {
 
 // End commits the group. After an error its replies are void.
 func (d *Database) End() error {
+	if err := d.collect(); err != nil {
+		return err
+	}
 	if !d.grouped {
 		return nil
 	}
@@ -206,7 +247,12 @@ func (d *Database) Acknowledge() error {
 		return err
 	}
 	switch {
-	case d.db == nil, d.atomic.wanted:
+	case d.atomic.wanted || !d.Held():
+		return nil
+	case d.forwarding.peer != nil && d.opt.Sync == SyncAlways: // the peer has synced
+		d.synced()
+		return nil
+	case d.forwarding.peer != nil:
 		return nil
 	case d.opt.Sync == SyncAlways:
 		return d.sync()
@@ -218,15 +264,35 @@ func (d *Database) Acknowledge() error {
 // wants no more.
 func (d *Database) sync() error {
 	if d.opt.Sync == SyncNo {
+		if d.db == nil { // the peer has handed it to the kernel
+			return nil
+		}
 		return d.note(d.db.Flush())
 	}
 	d.hold.synced = time.Now()
-	if err := d.note(d.db.Sync()); err != nil {
-		return err
+	for done := false; !done; {
+		err := d.Open()
+		switch {
+		case err != nil:
+			err = fmt.Errorf("syncing: %v", err) // whatever it was, writes are in doubt now
+			done = true
+		case d.forwarding.peer != nil:
+			done, err = d.syncThere()
+		default:
+			err = d.db.Sync()
+			done = true
+		}
+		if d.note(err) != nil {
+			return err
+		}
 	}
+	d.synced()
+	return nil
+}
+
+func (d *Database) synced() {
 	d.dirty = false
 	d.opt.Synced()
-	return nil
 }
 
 func (d *Database) note(err error) error {
@@ -240,11 +306,24 @@ func (d *Database) note(err error) error {
 // command in it may write: then a database that does not exist is made first.
 func (d *Database) Atomic(writes bool) { d.atomic = atomicRun{wanted: true, writes: writes} }
 
-// Commit ends an atomic run and keeps what it wrote. After an error nothing of it is kept.
+// Commit ends an atomic run and keeps what it wrote. After an error nothing of it is kept,
+// unless it is an UnknownOutcome.
 func (d *Database) Commit() error {
+	for d.forwarding.peer != nil {
+		if again, err := d.commitThere(); !again {
+			d.atomic = atomicRun{}
+			d.dirty = false // the peer has synced
+			return err
+		}
+	}
+	failed := d.atomic.failed
 	d.atomic = atomicRun{}
-	if d.db == nil {
+	switch {
+	case d.db == nil:
 		return nil
+	case failed:
+		d.session.Rollback()
+		return ErrRolledBack
 	}
 	return d.note(d.session.Commit())
 }
@@ -253,6 +332,8 @@ func (d *Database) Commit() error {
 func (d *Database) Rollback() {
 	if d.atomic.wanted {
 		d.atomic = atomicRun{}
+		d.dirty = false
+		d.disconnect()
 		d.session.Rollback()
 	}
 }
@@ -261,24 +342,33 @@ func (d *Database) Rollback() {
 // database, which the next command opens again. Not in WATCH or an atomic run, which it
 // would end.
 func (d *Database) LetGo() error {
-	if d.db == nil {
-		return nil
-	}
 	err := d.End()
-	if err == nil && d.failed == nil {
+	if err == nil && d.failed == nil && (d.db != nil || d.dirty) {
 		err = d.sync()
+	}
+	d.disconnect()
+	if d.db == nil {
+		return err
 	}
 	if e := d.note(d.db.Close()); err == nil {
 		err = e
 	}
+	d.detach()
+	return err
+}
+
+// detach forgets the engine, which is closed.
+func (d *Database) detach() {
 	d.db = nil
 	d.instance.attach(nil, d.session)
-	return err
 }
 
 // Suspend lets go of the database in any state: the keys that are watched count as changed
 // then.
 func (d *Database) Suspend() error {
+	if d.forwarding.peer != nil {
+		return nil // the peer has it
+	}
 	if d.db != nil && d.session.Watching() {
 		d.session.watched.dirty = true
 	}
@@ -288,6 +378,7 @@ func (d *Database) Suspend() error {
 // Close lets go of the database for good, and undoes an atomic run that was not committed. It
 // returns the first failure to make anything durable since the beginning.
 func (d *Database) Close() error {
+	d.ClearInterrupt() // it has ended what it could
 	d.Rollback()
 	d.LetGo()
 	d.session.Close()
@@ -295,16 +386,26 @@ func (d *Database) Close() error {
 	return d.failed
 }
 
-// Held tells whether the database is open.
-func (d *Database) Held() bool { return d.db != nil }
+// Failed tells whether something could not be made durable.
+func (d *Database) Failed() bool { return d.failed != nil }
+
+// Held tells whether the database is open, here or in a peer.
+func (d *Database) Held() bool { return d.db != nil || d.forwarding.peer != nil }
 
 // Exists tells whether the database, which must be held, exists on disk.
-func (d *Database) Exists() bool { return d.db != nil && d.db.Exists() }
+func (d *Database) Exists() bool { return d.forwarding.peer != nil || d.db != nil && d.db.Exists() }
 
 // Size is the number of keys, also in MULTI, where DBSIZE would be queued.
 func (d *Database) Size() (int64, error) {
 	if err := d.Open(); err != nil {
 		return 0, err
+	}
+	if d.forwarding.peer != nil {
+		r, err := d.aside("DBSIZE")
+		if err != nil {
+			return 0, err
+		}
+		return r.Int, nil
 	}
 	tx, err := d.db.Begin(false)
 	if err != nil {
@@ -320,6 +421,9 @@ func (d *Database) Scan(cursor uint64, count int, fn func(key []byte) bool) (nex
 	if err := d.Open(); err != nil {
 		return 0, err
 	}
+	if d.forwarding.peer != nil {
+		return d.scanThere(cursor, count, fn)
+	}
 	tx, err := d.db.Begin(false)
 	if err != nil {
 		return 0, err
@@ -329,14 +433,27 @@ func (d *Database) Scan(cursor uint64, count int, fn func(key []byte) bool) (nex
 }
 
 // InMulti tells whether commands are being queued for EXEC.
-func (d *Database) InMulti() bool { return d.session.InMulti() }
+func (d *Database) InMulti() bool { return d.session.InMulti() || d.forwarding.inMulti }
 
 // Quit tells whether QUIT or EXIT was run.
 func (d *Database) Quit() bool { return d.session.Quit() }
 
 // Interrupt ends the command under way, if that takes its time or waits for the database, or
 // the next one, with an error. It may be called from any goroutine.
-func (d *Database) Interrupt() { d.session.Interrupt() }
+func (d *Database) Interrupt() {
+	d.session.Interrupt()
+	f := &d.forwarding
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.peer != nil {
+		f.peer.Interrupt()
+	}
+}
 
 // ClearInterrupt forgets an interrupt that came too late to end anything.
-func (d *Database) ClearInterrupt() { d.session.ClearInterrupt() }
+func (d *Database) ClearInterrupt() {
+	d.session.ClearInterrupt()
+	if d.forwarding.peer != nil {
+		d.forwarding.peer.ClearInterrupt()
+	}
+}

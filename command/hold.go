@@ -43,7 +43,7 @@ func (d *Database) Between(now time.Time) error {
 func (d *Database) Idle(now time.Time) error {
 	h := &d.hold
 	switch {
-	case d.db == nil || d.atomic.wanted:
+	case !d.Held() || d.atomic.wanted:
 		return nil
 	case d.canLetGo() && (now.Sub(h.last) >= letGoAfter || d.mustLetGo(now)):
 		return d.LetGo()
@@ -60,7 +60,7 @@ func (d *Database) Idle(now time.Time) error {
 func (d *Database) Due(now time.Time) time.Duration {
 	h := &d.hold
 	switch {
-	case d.db == nil || d.atomic.wanted:
+	case !d.Held() || d.atomic.wanted:
 		return -1
 	case d.canLetGo():
 		return max(0, min(letGoAfter-now.Sub(h.last), askEvery-now.Sub(h.asked)))

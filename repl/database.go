@@ -18,7 +18,7 @@ type database struct {
 
 func newDatabase(cfg Config) *database {
 	d := &database{hold: command.NewDatabase(command.DatabaseOptions{
-		Path: cfg.DB, Engine: cfg.Engine, Sync: cfg.Sync, Report: say,
+		Path: cfg.DB, Engine: cfg.Engine, Sync: cfg.Sync, Report: say, Connect: cfg.Connect,
 	})}
 	d.rest = time.AfterFunc(time.Hour, d.idle)
 	d.rest.Stop()

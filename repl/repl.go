@@ -38,8 +38,9 @@ import (
 // Config is what a shell does. The zero value of a field means no more than its
 // absence.
 type Config struct {
-	DB      string         // directory of the database, or ":memory:"
-	Engine  engine.Options // Log is set by Run
+	DB      string                                 // directory of the database, or ":memory:"
+	Engine  engine.Options                         // Log is set by Run
+	Connect func(command.PeerOptions) command.Peer // as in batch.Config
 	Sync    command.SyncPolicy
 	Timeout time.Duration // of the whole run, 0 for none
 }
