@@ -281,10 +281,12 @@ func (d *Database) commitThere() (again bool, err error) {
 			r, err = peer.Receive()
 		}
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, d.unknown(err)
-	case d.atomic.failed:
+	}
+	f.sent.reset() // what follows a command that failed has no reply
+	f.answered = 0
+	if d.atomic.failed {
 		return false, ErrRolledBack
 	}
 	return false, replyErr(r)
