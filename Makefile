@@ -6,7 +6,7 @@ FUZZTIME ?= 1m
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64
 
 # What the tests and the benchmarks talk to, as Debian names the packages.
-TEST_TOOLS = redis-server python3 python3-redis
+TEST_TOOLS = redis-server python3 python3-redis python3-setuptools python3-wheel
 BENCH_TOOLS = redis-server sqlite3
 
 .PHONY: help build install test check format vet staticcheck race cross torture fuzz bench clean

@@ -23,12 +23,12 @@ func TestPythonPackage(t *testing.T) {
 	}
 }
 
-// python is the path of a Python that has redis-py: of the one in PATH or, where that is
-// another one, the system's.
+// python is the path of a Python that has redis-py and builds packages: of the one in PATH if
+// it does, else of the system's.
 var python = sync.OnceValue(func() string {
 	const system = "/usr/bin/python3"
 	path, err := exec.LookPath("python3")
-	if err != nil || path != system && exec.Command(path, "-c", "import redis").Run() != nil {
+	if err != nil || path != system && exec.Command(path, "-c", "import redis, setuptools, wheel").Run() != nil {
 		return system
 	}
 	return path

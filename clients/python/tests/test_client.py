@@ -102,6 +102,20 @@ class Client(TestCase):
             thread.join()
         self.assertEqual(self.db.get("n"), "800")
 
+    def test_login(self):
+        self.server.stop()
+        server = self.serve(env={"NUBDB_REQUIREPASS": "secret"})
+        with nubdb.NubDB(port=server.port, password="secret") as db:
+            self.assertIs(db.set("a", 1), True)
+            db.close()
+            self.assertEqual(db.get("a"), "1")
+        for password, code in (None, "NOAUTH"), ("guess", "WRONGPASS"):
+            with nubdb.NubDB(port=server.port, password=password) as db:
+                for _ in range(2):
+                    with self.assertRaises(nubdb.CommandError) as caught:
+                        db.get("a")
+                    self.assertEqual(caught.exception.code, code)
+
     def test_reconnect(self):
         self.db.set("n", 1)
         self.assertEqual(self.server.stop(), 0)

@@ -39,6 +39,19 @@ class WithServer(TestCase):
     def test_cache(self):
         self.check("cache.py", "computing 12", "computing 13", "144 144 169", "computing 12", "144")
 
+    def test_cache_without_a_server(self):
+        code = "\n".join(
+            [
+                "import nubdb, cache",
+                "db = nubdb.NubDB('127.0.0.1', 1)",
+                "twice = cache.cached(db, 60)(lambda n: 2 * n)",
+                "print(twice(4), twice(4))",
+            ]
+        )
+        with open("use.py", "w") as f:
+            f.write("import sys; sys.path.insert(0, %r)\n%s" % (os.path.join(ROOT, "examples"), code))
+        self.assertEqual(self.python("use.py"), "8 8\n")
+
     def test_rate_limiter(self):
         self.check("rate_limiter.py", "[True, True, True, False, False]", "[True, True]")
 
