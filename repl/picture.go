@@ -92,8 +92,8 @@ func (p *picture) newline() {
 // settle takes the cursor to where the next character would go.
 func (p *picture) settle() {
 	if p.at.column == p.width { // only a character makes the terminal go to the next row
-		p.text = append(p.text, " \r"...)
 		p.wrap(1)
+		p.text = append(p.text, " \r"...)
 	}
 }
 

@@ -165,12 +165,12 @@ func (s *screen) drawLine(p *picture, line []rune) (cursor position) {
 		}
 		p.use(stylePlain)
 	}
+	if cursor.row > p.at.row {
+		p.settle()
+	}
 	for _, row := range s.below {
 		p.newline()
 		p.text = append(p.text, row...)
-	}
-	if len(s.below) == 0 {
-		p.settle()
 	}
 	return cursor
 }

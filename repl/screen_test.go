@@ -139,3 +139,65 @@ func TestScreenShowsControls(t *testing.T) {
 		t.Errorf("screen %q, want %q", got, want)
 	}
 }
+
+// Of a line that is taller than the window so many rows are shown, that of the cursor
+// among them, and nothing is scrolled away again and again.
+func TestScreenShowsTallLines(t *testing.T) {
+	runes := rapid.SliceOfN(rapid.SampledFrom([]rune("ab{日é🙂")), 0, 120)
+	rapid.Check(t, func(t *rapid.T) {
+		width, height := rapid.IntRange(4, 20).Draw(t, "width"), rapid.IntRange(2, 6).Draw(t, "height")
+		term := newVT(width, height)
+		s := &screen{out: term, size: func() (int, int) { return width, height }, palette: &colours}
+		s.look = func(line []rune, _ int) ([]style, string) { return highlight(line), "" }
+		s.begin("> ")
+		for range rapid.IntRange(1, 5).Draw(t, "draws") {
+			line := runes.Draw(t, "line")
+			cursor := rapid.IntRange(0, len(line)).Draw(t, "cursor")
+			s.Paint(line, cursor)
+			s.Write(nil)
+			rows, at := layOut(append([]rune("> "), line...), 2+cursor, width)
+			for len(rows) <= at.row {
+				rows = append(rows, "")
+			}
+			top := max(0, min(len(rows)-height, at.row))
+			want := rows[top:min(len(rows), top+height)]
+			for len(want) > 0 && want[len(want)-1] == "" {
+				want = want[:len(want)-1]
+			}
+			if !slices.Equal(term.text(), want) {
+				t.Fatalf("screen\n%q\nwant\n%q", term.text(), want)
+			}
+			if got, want := (position{term.row, term.column}), (position{at.row - top, at.column}); got != want {
+				t.Fatalf("cursor at %v, want %v", got, want)
+			}
+		}
+	})
+}
+
+// What is shown beside a line is gone when it has been entered or left, and does not
+// move the cursor from its place.
+func TestScreenBesideTheLine(t *testing.T) {
+	for _, end := range []string{"enter", "leave"} {
+		term := newVT(20, 8)
+		s := &screen{out: crlf{term}, size: func() (int, int) { return 20, 8 }, palette: &monochrome}
+		s.look = func(line []rune, _ int) ([]style, string) { return nil, hint(line) }
+		s.begin("> ")
+		s.Paint([]rune("EXPIRE k "), 9)
+		s.show([]string{"one  two", "three"})
+		s.Write(nil)
+		want := []string{"> EXPIRE k seconds [", "NX | XX | GT | LT]", "one  two", "three"}
+		if got := term.textWithHints(); !slices.Equal(got, want) || term.row != 0 || term.column != 11 {
+			t.Errorf("screen %q with the cursor at %d,%d, want %q", got, term.row, term.column, want)
+		}
+		if end == "leave" {
+			s.leave()
+		} else {
+			s.key(true)
+			s.Paint([]rune("EXPIRE k \n"), 10)
+			s.Write(nil)
+		}
+		if got, want := term.textWithHints(), []string{"> EXPIRE k"}; !slices.Equal(got, want) || term.row != 1 || term.column != 0 {
+			t.Errorf("%s: screen %q with the cursor at %d,%d, want %q", end, got, term.row, term.column, want)
+		}
+	}
+}

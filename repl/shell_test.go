@@ -72,7 +72,7 @@ func TestShellEditing(t *testing.T) {
 	c.keys("GETD" + tab)
 	c.expectAt(0, 14, "nubdb> GETDEL")
 	c.keys("\x15" + "EXPI" + tab + tab)
-	c.expect("nubdb> EXPIRE", "EXPIRE      EXPIREAT    EXPIRETIME")
+	c.expectHints("nubdb> EXPIRE", "EXPIRE      EXPIREAT    EXPIRETIME")
 	c.keys(tab + tab)
 	c.expectAt(0, 17, "nubdb> EXPIRETIME", "EXPIRE      EXPIREAT    EXPIRETIME")
 	c.keys(ctrlC)
