@@ -7,21 +7,13 @@ import (
 
 // Verify checks every checksum and index entry of the database, reports each
 // fault on stderr, and returns the exit status. It changes nothing.
-func Verify(cfg Config) int {
-	cfg.Engine.ReadOnly = true
-	return runMode(cfg, (*run).verify)
-}
+func Verify(cfg Config) int { return runMode(cfg, (*run).verify) }
 
 func (r *run) verify() error {
-	db, err := engine.Open(r.DB, r.Engine)
-	if err != nil {
-		return r.unusable(err)
-	}
-	defer db.Close()
-	faults, err := db.Verify(func(fault string) { r.say("%s", fault) })
+	faults, err := engine.Verify(r.DB, r.Engine, func(fault string) { r.say("%s", fault) })
 	switch {
 	case err != nil:
-		return err
+		return r.unusable(err)
 	case faults > 0:
 		r.note(StatusFailed)
 		r.say("%s is damaged: %d faults (--repair saves what is intact)", r.DB, faults)

@@ -110,7 +110,7 @@ func get(t testing.TB, db *DB, key string) string {
 	return string(it.Value)
 }
 
-// TestBackupWhileOthersWrite takes backups of a database in which transactions set all of
+// TestBackupWhileOthersWrite verifies and copies a database in which transactions set all of
 // a few keys to one number, one of them a long value that is now and then deleted, while
 // segments and value files are removed. In the copies all have the same.
 func TestBackupWhileOthersWrite(t *testing.T) {
@@ -138,6 +138,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	})
 	defer writer.Wait()
 	for i := 0; ; i++ {
+		verify(t, db) // which lets others write, too
 		copied := fmt.Sprintf("%s/copy%d", dir, i)
 		if err := db.Backup(copied); err != nil {
 			t.Fatal(err)

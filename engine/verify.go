@@ -3,94 +3,160 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
+// verifyPiece is how long a verification holds the database at a time.
+const verifyPiece = 2 * time.Millisecond
+
 // Verify checks every checksum of the log, the values and the index, that every slot of
-// the index leads to its key's newest record, and that the counters are right. It
-// calls report for each fault and returns their number; err is for what kept it from
-// looking. Everything committed is synced first.
+// the index leads to its key's newest record, and, if nobody writes meanwhile, that the
+// counters are right. It calls report for each fault and returns their number; err is for
+// what kept it from looking. Everything committed is synced first. Others go on meanwhile.
 func (db *DB) Verify(report func(fault string)) (faults int, err error) {
-	if err := db.Sync(); err != nil {
-		return 0, err
-	}
-	tx, err := db.Begin(false)
-	if err != nil {
-		return 0, err
-	}
-	defer tx.Commit()
-	if tx.empty {
-		return 0, nil
-	}
-	size := int64(db.log.end - db.log.start(db.man.head))
-	v := verifier{tx: tx, db: db, report: report, total: size + db.c.bytes}
-	for _, part := range []func() error{v.log, v.hardIndex, v.index} {
-		if err := v.guarded(part); err != nil {
-			return v.faults, err
+	v := verifier{opt: db.opt, report: report}
+	return v.run(func(look func(*DB) error) error { return look(db) })
+}
+
+// Verify is DB.Verify of a database that this process has not open. It only reads, and lets
+// go of the database whenever another process wants to write.
+func Verify(path string, o Options, report func(fault string)) (faults int, err error) {
+	const hold = 50 * time.Millisecond
+	o.ReadOnly = true
+	var db *DB
+	var opened time.Time
+	letGo := func() {
+		if db != nil {
+			db.Close()
+			db = nil
 		}
 	}
-	v.counters()
+	defer letGo()
+	v := verifier{opt: o, report: report}
+	v.opt.setDefaults(path)
+	return v.run(func(look func(*DB) error) (err error) {
+		if db == nil {
+			if db, err = Open(path, o); err != nil {
+				return err
+			}
+			opened = time.Now()
+		}
+		err = look(db)
+		if time.Since(opened) > hold && db.Wanted() {
+			letGo()
+		}
+		return err
+	})
+}
+
+// verifier is a verification under way. It goes in pieces: between two of them others
+// write, and the database may be another DB.
+type verifier struct {
+	opt    Options
+	report func(string)
+	faults int
+	done   int64 // bytes of log and values that were looked at
+	total  int64
+
+	// Of the piece under way:
+	db    *DB
+	tx    *Tx
+	until time.Time
+
+	at     mark   // up to here the log was read
+	target uint64 // up to there it is to be
+
+	hard uint64 // seq of the hard header whose directory is looked at
+	word uint64 // the next of it
+
+	hash  uint64   // where the next page of the index begins
+	still uint64   // the log's end if nothing is written meanwhile, else 0
+	found counters // as the index has them
+	begun bool
+}
+
+// run runs all parts, piece by piece. with calls a function with the database.
+func (v *verifier) run(with func(look func(*DB) error) error) (faults int, err error) {
+	if err := with((*DB).Sync); err != nil {
+		return 0, err
+	}
+	for _, part := range []func() (done bool, err error){v.log, v.hardIndex, v.index} {
+		for done := false; !done; {
+			err := with(func(db *DB) (err error) { done, err = v.piece(db, part); return err })
+			if err == nil {
+				err = v.opt.goOn(v.done, v.total)
+			}
+			if err != nil {
+				return v.faults, err
+			}
+		}
+	}
 	return v.faults, nil
 }
 
-type verifier struct {
-	tx     *Tx
-	db     *DB
-	report func(string)
-	faults int
-	found  counters // as the index has them
-	done   int64    // bytes of log and values that were looked at
-	told   int64    // up to where somebody knows
-	total  int64
+// piece runs a piece of a part; done if it was the last. What ends a part is a fault.
+func (v *verifier) piece(db *DB, part func() (done bool, err error)) (done bool, err error) {
+	tx, err := db.Begin(false)
+	if err != nil {
+		return true, err
+	}
+	defer tx.Commit()
+	if tx.empty {
+		return true, nil
+	}
+	v.db, v.tx, v.until = db, tx, time.Now().Add(verifyPiece)
+	fault := func() (err error) {
+		defer catch(&err) // a mapped file may turn out short
+		done, err = part()
+		return err
+	}()
+	if fault != nil {
+		v.fault(fault)
+		return true, nil
+	}
+	return done, nil
 }
 
-// goOn notes that n more bytes were looked at.
-func (v *verifier) goOn(n int64) error {
-	if v.done += n; v.done-v.told < 1<<20 {
-		return nil
-	}
-	v.told = v.done
-	return v.db.opt.goOn(v.done, v.total)
-}
+// over tells whether it is time to let others in.
+func (v *verifier) over() bool { return time.Now().After(v.until) }
 
 func (v *verifier) fault(err error) {
 	v.faults++
 	v.report(err.Error())
 }
 
-// guarded runs a part of the verification in which a mapped file may turn out short. What
-// ends it is a fault, unless nobody waits any more.
-func (v *verifier) guarded(part func() error) error {
-	err := func() (err error) {
-		defer catch(&err)
-		return part()
-	}()
-	if err == nil || errors.Is(err, ErrCanceled) {
-		return err
-	}
-	v.fault(err)
-	return nil
-}
-
 // log checks all frames, and that the index does not lead to older records than the log
 // has. (That it leads nowhere for a key that the log has shows in the counters.)
-func (v *verifier) log() error {
+func (v *verifier) log() (done bool, err error) {
 	from, err := v.db.startOfLog()
 	if err != nil {
-		return err
+		return true, err
 	}
-	end, reached, stop := v.db.log.frames(from, func(f *frame) error {
-		if err := v.goOn(int64(f.end.addr - f.start)); err != nil {
+	if v.target == 0 {
+		v.target = v.db.committed
+		v.total = int64(v.target-from.addr) + v.db.c.bytes
+	}
+	if v.at.addr < from.addr { // at the beginning, or compaction has been there
+		v.at = from
+	}
+	_, reached, stop := v.db.log.frames(v.at, func(f *frame) error {
+		if err := f.each(v.record); err != nil {
 			return err
 		}
-		return f.each(v.record)
+		v.done += int64(f.end.addr - f.start)
+		v.at = f.end
+		if v.at.addr >= v.target || v.over() {
+			return errStop
+		}
+		return nil
 	})
-	if errors.Is(stop, ErrCanceled) {
-		return stop
+	if v.at.addr >= v.target {
+		return true, nil
 	}
-	if end.addr < v.db.committed {
-		return v.db.log.damaged(reached, stop)
+	if stop != errStop {
+		return true, v.db.log.damaged(reached, stop)
 	}
-	return nil
+	return false, nil
 }
 
 func (v *verifier) record(addr uint64, r *record) error {
@@ -108,72 +174,96 @@ func (v *verifier) record(addr uint64, r *record) error {
 
 // hardIndex checks the directory that a power cut would fall back to, and the slots of its
 // pages, which may be older than those of the directory in use. (Of the headers only those
-// that count are sure to be whole: a process may die while it writes another.)
-func (v *verifier) hardIndex() error {
+// that count are sure to be whole: a process may die while it writes another.) When there
+// is another hard header it begins anew.
+func (v *verifier) hardIndex() (done bool, err error) {
 	x := v.db.idx
-	if x.hard.seq == 0 || x.hard.dir.depth == 0 {
-		return nil
+	a := x.hard.dir
+	if x.hard.seq == 0 || a.depth == 0 {
+		return true, nil
 	}
-	return v.directory(x.hard.dir, func(page uint32) error {
-		m, off, err := x.chunk(page)
+	if v.hard != x.hard.seq {
+		v.hard, v.word = x.hard.seq, 0
+	}
+	for last := uint32(0); v.word < 1<<a.depth; v.word++ {
+		_, page, err := x.word(a, v.word)
 		if err != nil {
-			return err
-		}
-		for i, slot := range m.Words(off, slotsPerPage) {
-			if !intact(slot, place(page, i)) {
-				v.fault(indexDamage(page, errSlot))
-			}
-		}
-		return nil
-	})
-}
-
-// directory checks all words of a directory and calls fn for each page.
-func (v *verifier) directory(a area, fn func(page uint32) error) error {
-	last := uint32(0)
-	for i := range uint64(1) << a.depth {
-		_, page, err := v.db.idx.word(a, i)
-		if err != nil {
-			return err
+			return true, err
 		}
 		if page != last && page != 0 { // the words of a page follow each other
-			if err := fn(page); err != nil {
-				return err
+			if v.over() {
+				return false, nil
+			}
+			if err := v.slots(page); err != nil {
+				return true, err
 			}
 		}
 		last = page
 	}
+	return true, nil
+}
+
+// slots checks the checks of a page's slots.
+func (v *verifier) slots(page uint32) error {
+	m, off, err := v.db.idx.chunk(page)
+	if err != nil {
+		return err
+	}
+	for i, slot := range m.Words(off, slotsPerPage) {
+		if !intact(slot, place(page, i)) {
+			v.fault(indexDamage(page, errSlot))
+		}
+	}
 	return nil
 }
 
-// index checks all slots, and what they lead to.
-func (v *verifier) index() error {
+// index checks all slots of the directory in use, and what they lead to.
+func (v *verifier) index() (done bool, err error) {
 	if !v.db.indexCounts() {
-		return nil
+		return true, nil // below a CLEAR there is nothing to find
 	}
-	if err := v.directory(v.db.idx.h.dir, func(uint32) error { return nil }); err != nil {
-		return err
-	}
-	for hash, done := uint64(0), false; !done; {
-		depth, _, err := v.db.idx.lookup(hash)
-		if err != nil {
-			return err
+	if !v.begun {
+		v.begun = true
+		if v.db.idx.h.mark.addr == v.db.committed {
+			v.still = v.db.committed
 		}
-		prefix := hash >> (64 - depth)
-		before := v.found.bytes
-		next, err := v.db.idx.eachSlot(hash, func(page uint32, i int, slot uint64) error {
+		if err := v.words(); err != nil {
+			return true, err
+		}
+	}
+	for {
+		depth, _, err := v.db.idx.lookup(v.hash)
+		if err != nil {
+			return true, err
+		}
+		prefix, before := v.hash>>(64-depth), v.found.bytes
+		v.hash, err = v.db.idx.eachSlot(v.hash, func(page uint32, i int, slot uint64) error {
 			if err := v.slot(page, i, slot, prefix, depth); err != nil {
 				v.fault(err)
 			}
 			return nil
 		})
-		if err == nil {
-			err = v.goOn(v.found.bytes - before)
-		}
 		if err != nil {
+			return true, err
+		}
+		v.done += v.found.bytes - before
+		if v.hash == 0 {
+			v.counters()
+			return true, nil
+		}
+		if v.over() {
+			return false, nil
+		}
+	}
+}
+
+// words checks the words of the directory in use, also those that lead to the same page.
+func (v *verifier) words() error {
+	a := v.db.idx.h.dir
+	for i := range uint64(1) << a.depth {
+		if _, _, err := v.db.idx.word(a, i); err != nil {
 			return err
 		}
-		hash, done = next, next == 0
 	}
 	return nil
 }
@@ -211,11 +301,12 @@ func (v *verifier) slot(page uint32, i int, slot, prefix uint64, depth uint32) e
 	return err
 }
 
-// counters compares what the log says with what the index has, if that is all there.
+// counters compares what the log says with what the index has, if that is all there and
+// nothing was written since the first page.
 func (v *verifier) counters() {
 	want := v.db.c
 	want.summary = 0
-	if v.faults > 0 || v.db.idx.h.mark.addr != v.db.committed || !v.db.indexCounts() || v.found == want {
+	if v.faults > 0 || v.still == 0 || v.still != v.db.committed || v.found == want {
 		return
 	}
 	v.fault(fmt.Errorf("%w: the log counts %d keys, %d expiring, %d bytes; the index %d, %d, %d", ErrCorrupt,
