@@ -57,7 +57,7 @@ func (s *Server) startFIFO() error {
 	}
 	newSession := func() *command.Session {
 		return s.instance.NewSession(command.Options{
-			ReadOnly: s.cfg.Engine.ReadOnly, Local: true,
+			ReadOnly: s.cfg.Engine.ReadOnly, Local: true, Addr: s.cfg.In,
 			Report: func(fault string) { s.log.Error("damage found", "fault", fault) },
 		})
 	}

@@ -512,6 +512,9 @@ func TestServerFIFO(t *testing.T) {
 	fmt.Fprint(c, "GET k\r\nSET k tcp\r\n")
 	c.want("$4\r\nfifo\r\n+OK\r\n")
 	p.expect("GET k\n", "tcp\n")
+	if info := p.ask("CLIENT INFO\n"); !strings.Contains(info, " addr="+p.in+" ") {
+		t.Errorf("CLIENT INFO answers %q", info)
+	}
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
