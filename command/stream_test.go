@@ -218,7 +218,8 @@ func (g *generator) argument(line []string, a *Arg) []string {
 // those since 1970 are always later than those from now, so that it does not matter
 // when exactly either side looks at its clock.
 func (g *generator) value(command string, a *Arg) string {
-	bad := []string{"0", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "abc", "", "1.5"}
+	bad := []string{"0", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "abc", "", "1.5",
+		g.pick(" 10", "+10", "010", "-0", "0x10", "10\x00", "1e3", "9223372036854775", "9223372036854776", "-9223372036854776")}
 	switch {
 	case a.Name == "seconds":
 		return g.pick(append(bad, strconv.Itoa(100+g.IntN(1e6)), strconv.Itoa(100+g.IntN(1e6)), strconv.Itoa(100+g.IntN(1e6)))...)
@@ -252,7 +253,7 @@ func (g *generator) value(command string, a *Arg) string {
 		return g.pattern()
 	case a.Type == Integer:
 		return g.pick("0", "1", "2", "-1", "-2", "5", "-7", "10", "200", "536870912", "9223372036854775807",
-			"9223372036854775806", "-9223372036854775807", "-9223372036854775808", "9223372036854775808", "01", "+1", " 1", "1 ", "-0", "", "x")
+			"9223372036854775806", "-9223372036854775807", "-9223372036854775808", "9223372036854775808", "01", "+1", " 1", "1 ", "-0", "0x1", "1\x00", "", "x")
 	case a.Type == Double || g.chance(0.2):
 		return g.float()
 	case g.chance(0.5):
