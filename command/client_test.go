@@ -210,6 +210,10 @@ func TestShutdown(t *testing.T) {
 		if r := c.Do(words(line)); got != want || !c.Quit() || r.Kind != wire.KindNone {
 			t.Errorf("%s: %q, %v", line, got, r)
 		}
+		local := in.NewSession(Options{Local: true})
+		if expect(t, local, [2]string{line, "OK"}); local.Quit() {
+			t.Error("a local client has to go before the server")
+		}
 	}
 }
 

@@ -17,54 +17,31 @@ func (e replyError) Error() string { return string(e) }
 
 // The errors that commands answer, in Valkey's words where it has them.
 const (
-	errSyntax         replyError = "ERR syntax error"                                                                                                                                                                                                      // options that are unknown, incomplete or exclude each other
-	errNotInteger     replyError = "ERR value is not an integer or out of range"                                                                                                                                                                           // an argument or a value should be a decimal 64-bit integer
-	errNotFloat       replyError = "ERR value is not a valid float"                                                                                                                                                                                        // an argument or a value should be a number
-	errWrongType      replyError = "WRONGTYPE Operation against a key holding the wrong kind of value"                                                                                                                                                     // the key holds another type than the command works on
-	errNoKey          replyError = "ERR no such key"                                                                                                                                                                                                       // RENAME of a key that is not there
-	errOverflow       replyError = "ERR increment or decrement would overflow"                                                                                                                                                                             // INCR and its kin would leave 64 bits
-	errDecrOverflow   replyError = "ERR decrement would overflow"                                                                                                                                                                                          // DECRBY of the smallest integer
-	errNaN            replyError = "ERR increment would produce NaN or Infinity"                                                                                                                                                                           // INCRBYFLOAT would leave the numbers
-	errTooLong        replyError = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"                                                                                                                                                          // APPEND or SETRANGE would make a value over engine.MaxValue
-	errOffset         replyError = "ERR offset is out of range"                                                                                                                                                                                            // SETRANGE before the start
-	errNXIncompatible replyError = "ERR NX and XX, GT or LT options at the same time are not compatible"                                                                                                                                                   // EXPIRE and its kin
-	errGTIncompatible replyError = "ERR GT and LT options at the same time are not compatible"                                                                                                                                                             // EXPIRE and its kin
-	errDatabase       replyError = "ERR DB index is out of range: there is one database, number 0"                                                                                                                                                         // SELECT of another database
-	errNotInMulti     replyError = "ERR Command not allowed inside a transaction"                                                                                                                                                                          // a command with the flag NoMulti between MULTI and EXEC
-	errExecAlone      replyError = "ERR EXEC without MULTI"                                                                                                                                                                                                // EXEC
-	errDiscardAlone   replyError = "ERR DISCARD without MULTI"                                                                                                                                                                                             // DISCARD
-	errExecAbort      replyError = "EXECABORT Transaction discarded because of previous errors."                                                                                                                                                           // EXEC after a command that could not be queued
-	errReadOnly       replyError = "READONLY You can't write against a database that is opened read-only."                                                                                                                                                 // a command with the flag Write
-	errNoAuth         replyError = "NOAUTH Authentication required."                                                                                                                                                                                       // a command without the flag NoAuth before AUTH
-	errHelloNoAuth    replyError = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time" // HELLO before AUTH
-	errWrongPass      replyError = "WRONGPASS invalid username-password pair or user is disabled."                                                                                                                                                         // AUTH, HELLO AUTH
-	errNoPassword     replyError = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"                                                                                          // AUTH with one word where there is no password
-	errProtocol       replyError = "NOPROTO unsupported protocol version"                                                                                                                                                                                  // HELLO of another version than 2 and 3
-	errProtocolNumber replyError = "ERR Protocol version is not an integer or out of range"                                                                                                                                                                // HELLO
-	errClientName     replyError = "ERR Client names cannot contain spaces, newlines or special characters."                                                                                                                                               // CLIENT SETNAME, HELLO SETNAME
-	errClientID       replyError = "ERR Invalid client ID"                                                                                                                                                                                                 // CLIENT LIST ID
-	errKillID         replyError = "ERR client-id should be greater than 0"                                                                                                                                                                                // CLIENT KILL ID
-	errMaxAge         replyError = "ERR maxage is not an integer or out of range"                                                                                                                                                                          // CLIENT KILL MAXAGE
-	errNoClient       replyError = "ERR No such client"                                                                                                                                                                                                    // CLIENT KILL of an address
-	errPauseMode      replyError = "ERR CLIENT PAUSE mode must be WRITE or ALL"                                                                                                                                                                            // CLIENT PAUSE
-	errTimeout        replyError = "ERR timeout is not an integer or out of range"                                                                                                                                                                         // CLIENT PAUSE, WAIT
-	errMonitor        replyError = "ERR Replica can't interact with the keyspace"                                                                                                                                                                          // a command on keys after MONITOR
-	errMonitorInMulti replyError = "ERR MONITOR isn't allowed for DENY BLOCKING client"                                                                                                                                                                    // MONITOR run by EXEC
-	errSlowLogCount   replyError = "ERR count should be greater than or equal to -1"                                                                                                                                                                       // SLOWLOG GET
-	errNoConfigFile   replyError = "ERR The server is running without a config file"                                                                                                                                                                       // CONFIG REWRITE
-	errNoShutdown     replyError = "ERR No shutdown in progress."                                                                                                                                                                                          // SHUTDOWN ABORT
-	errNoDebug        replyError = "ERR DEBUG knows SLEEP only"                                                                                                                                                                                            // DEBUG
-	errNoKeys         replyError = "ERR The command has no key arguments"                                                                                                                                                                                  // COMMAND GETKEYS
-	errGetKeysCommand replyError = "ERR Invalid command specified"                                                                                                                                                                                         // COMMAND GETKEYS of a command that is not there
-	errGetKeysArity   replyError = "ERR Invalid number of arguments specified for command"                                                                                                                                                                 // COMMAND GETKEYS of a command with too few or too many words
-	errInterrupted    replyError = "ERR interrupted"                                                                                                                                                                                                       // Session.Interrupt ended the command
-	errRelative       replyError = "ERR BACKUP needs an absolute path here: the current directory of the server is not yours"                                                                                                                              // BACKUP over a connection
-	errNegative       replyError = "ERR timeout is negative"                                                                                                                                                                                               // SLEEP, CLIENT PAUSE, WAIT
-	errMaxSize        replyError = "OOM command not allowed when used memory > 'maxmemory'."                                                                                                                                                               // engine.ErrMaxSize
-	errFull           replyError = "ERR no space left on the device: the command had no effect"                                                                                                                                                            // engine.ErrFull
-	errTooLarge       replyError = "ERR key over 1 MiB or value over 512 MiB"                                                                                                                                                                              // engine.ErrTooLarge
-	errFailed         replyError = "ERR the database has failed and accepts nothing more: a write to disk failed"                                                                                                                                          // engine.ErrFailed
-	errBusy           replyError = "BUSY the database is in use by another process"                                                                                                                                                                        // engine.ErrBusy, from the first write to a database that did not exist
+	errSyntax         replyError = "ERR syntax error"                                                             // options that are unknown, incomplete or exclude each other
+	errNotInteger     replyError = "ERR value is not an integer or out of range"                                  // an argument or a value should be a decimal 64-bit integer
+	errNotFloat       replyError = "ERR value is not a valid float"                                               // an argument or a value should be a number
+	errWrongType      replyError = "WRONGTYPE Operation against a key holding the wrong kind of value"            // the key holds another type than the command works on
+	errNoKey          replyError = "ERR no such key"                                                              // RENAME of a key that is not there
+	errOverflow       replyError = "ERR increment or decrement would overflow"                                    // INCR and its kin would leave 64 bits
+	errDecrOverflow   replyError = "ERR decrement would overflow"                                                 // DECRBY of the smallest integer
+	errNaN            replyError = "ERR increment would produce NaN or Infinity"                                  // INCRBYFLOAT would leave the numbers
+	errTooLong        replyError = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"                 // APPEND or SETRANGE would make a value over engine.MaxValue
+	errOffset         replyError = "ERR offset is out of range"                                                   // SETRANGE before the start
+	errNXIncompatible replyError = "ERR NX and XX, GT or LT options at the same time are not compatible"          // EXPIRE and its kin
+	errGTIncompatible replyError = "ERR GT and LT options at the same time are not compatible"                    // EXPIRE and its kin
+	errDatabase       replyError = "ERR DB index is out of range: there is one database, number 0"                // SELECT of another database
+	errNotInMulti     replyError = "ERR Command not allowed inside a transaction"                                 // a command with the flag NoMulti between MULTI and EXEC
+	errExecAlone      replyError = "ERR EXEC without MULTI"                                                       // EXEC
+	errDiscardAlone   replyError = "ERR DISCARD without MULTI"                                                    // DISCARD
+	errExecAbort      replyError = "EXECABORT Transaction discarded because of previous errors."                  // EXEC after a command that could not be queued
+	errReadOnly       replyError = "READONLY You can't write against a database that is opened read-only."        // a command with the flag Write
+	errInterrupted    replyError = "ERR interrupted"                                                              // Session.Interrupt ended the command
+	errNegative       replyError = "ERR timeout is negative"                                                      // SLEEP, CLIENT PAUSE, WAIT
+	errMaxSize        replyError = "OOM command not allowed when used memory > 'maxmemory'."                      // engine.ErrMaxSize
+	errFull           replyError = "ERR no space left on the device: the command had no effect"                   // engine.ErrFull
+	errTooLarge       replyError = "ERR key over 1 MiB or value over 512 MiB"                                     // engine.ErrTooLarge
+	errFailed         replyError = "ERR the database has failed and accepts nothing more: a write to disk failed" // engine.ErrFailed
+	errBusy           replyError = "BUSY the database is in use by another process"                               // engine.ErrBusy, from the first write to a database that did not exist
 )
 
 // The errors of single commands on strings, bits and keys, in Valkey's words.
@@ -89,6 +66,38 @@ const (
 	errNoFreq       replyError = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust." // OBJECT FREQ
 	errPayload      replyError = "ERR DUMP payload version or checksum are wrong"                                                                                                                                         // RESTORE of what no DUMP made, or a much newer one
 	errPayloadData  replyError = "ERR Bad data format"                                                                                                                                                                    // RESTORE of another type than a string, or of bytes that are none
+)
+
+// The same, of commands about connections and the server.
+const (
+	errNoAuth         replyError = "NOAUTH Authentication required."                                                          // a command without the flag NoAuth before AUTH
+	errWrongPass      replyError = "WRONGPASS invalid username-password pair or user is disabled."                            // AUTH, HELLO AUTH
+	errProtocol       replyError = "NOPROTO unsupported protocol version"                                                     // HELLO of another version than 2 and 3
+	errProtocolNumber replyError = "ERR Protocol version is not an integer or out of range"                                   // HELLO
+	errClientName     replyError = "ERR Client names cannot contain spaces, newlines or special characters."                  // CLIENT SETNAME, HELLO SETNAME
+	errClientID       replyError = "ERR Invalid client ID"                                                                    // CLIENT LIST ID
+	errKillID         replyError = "ERR client-id should be greater than 0"                                                   // CLIENT KILL ID
+	errMaxAge         replyError = "ERR maxage is not an integer or out of range"                                             // CLIENT KILL MAXAGE
+	errNoClient       replyError = "ERR No such client"                                                                       // CLIENT KILL of an address
+	errPauseMode      replyError = "ERR CLIENT PAUSE mode must be WRITE or ALL"                                               // CLIENT PAUSE
+	errTimeout        replyError = "ERR timeout is not an integer or out of range"                                            // CLIENT PAUSE, WAIT
+	errMonitor        replyError = "ERR Replica can't interact with the keyspace"                                             // a command on keys after MONITOR
+	errMonitorInMulti replyError = "ERR MONITOR isn't allowed for DENY BLOCKING client"                                       // MONITOR run by EXEC
+	errSlowLogCount   replyError = "ERR count should be greater than or equal to -1"                                          // SLOWLOG GET
+	errNoConfigFile   replyError = "ERR The server is running without a config file"                                          // CONFIG REWRITE
+	errNoShutdown     replyError = "ERR No shutdown in progress."                                                             // SHUTDOWN ABORT
+	errNoDebug        replyError = "ERR DEBUG knows SLEEP only"                                                               // DEBUG
+	errNoKeys         replyError = "ERR The command has no key arguments"                                                     // COMMAND GETKEYS
+	errGetKeysCommand replyError = "ERR Invalid command specified"                                                            // COMMAND GETKEYS of a command that is not there
+	errGetKeysArity   replyError = "ERR Invalid number of arguments specified for command"                                    // COMMAND GETKEYS of a command with too few or too many words
+	errRelative       replyError = "ERR BACKUP needs an absolute path here: the current directory of the server is not yours" // BACKUP over a connection
+
+	// HELLO before AUTH
+	errHelloNoAuth replyError = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> " +
+		"option can be used to authenticate the client and select the RESP protocol version at the same time"
+	// AUTH with one word where there is no password
+	errNoPassword replyError = "ERR AUTH <password> called without any password configured for the default user. " +
+		"Are you sure your configuration is correct?"
 )
 
 // errorReply answers an error of a handler or of the engine.

@@ -14,6 +14,9 @@ func shutdown(s *Session, args [][]byte) (wire.Reply, error) {
 		return wire.Reply{}, notServer("SHUTDOWN")
 	}
 	s.in.set.Shutdown(!o.noSave)
+	if s.opt.Local {
+		return wire.OK, nil // the server takes its leave of who is on its machine
+	}
 	s.quit = true
 	return wire.None, nil // as in Valkey: the end of the connection is the answer
 }
