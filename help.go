@@ -6,10 +6,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-)
 
-// release is the version of a build that is not made from a tagged module.
-const release = "0.1.0-dev"
+	"github.com/nubdb/nubdb/command"
+)
 
 // asksOnly tells whether a flag only asks for text.
 func (o *options) asksOnly() bool {
@@ -62,7 +61,7 @@ func (o *options) helpText() string { return usage + flagList(o.flags) + statuse
 
 // versionText names the version, the commit and what it was built with.
 func versionText() string {
-	version, details := release, ""
+	version, details := command.Version, ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		// Before the first tag the version is v0.0.0 and a time.
 		if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") {

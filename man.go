@@ -12,7 +12,7 @@ import (
 // manPage is the manual page, in troff with the man macros.
 func manPage(flags *pflag.FlagSet) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH NUBDB 1 \"\" \"nubdb %s\" \"User Commands\"\n", release)
+	fmt.Fprintf(&b, ".TH NUBDB 1 \"\" \"nubdb %s\" \"User Commands\"\n", command.Version)
 	b.WriteString(manIntroduction)
 	b.WriteString(".SH OPTIONS\n")
 	flags.VisitAll(func(f *pflag.Flag) {

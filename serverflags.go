@@ -83,7 +83,7 @@ func (o *options) serve() int {
 // serverConfig is what the command line means to the server.
 func (o *options) serverConfig() (server.Config, error) {
 	cfg := o.server.config
-	cfg.Version, cfg.DB, cfg.Engine, cfg.Sync, cfg.Stderr = release, o.DB, o.Engine, o.Sync, o.Stderr
+	cfg.DB, cfg.Engine, cfg.Sync, cfg.Stderr = o.DB, o.Engine, o.Sync, o.Stderr
 	if err := o.operands(&cfg); err != nil {
 		return cfg, err
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/nubdb/nubdb/wire"
 )
 
+// Version is that of NubDB in a build that is not made from a tagged module.
+const Version = "0.1.0-dev"
+
 // What HELLO and INFO say about the server, so that clients find what they look for.
 const (
 	serverName    = "valkey"

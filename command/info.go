@@ -89,7 +89,7 @@ func title(name string) string {
 
 func infoServer(b []byte, s *Session, f *figures) []byte {
 	executable, _ := os.Executable()
-	b = fmt.Appendf(b, "redis_version:%s\r\nserver_name:%s\r\nvalkey_version:%s\r\nnubdb_version:%s\r\n", redisVersion, serverName, valkeyVersion, s.in.set.Version)
+	b = fmt.Appendf(b, "redis_version:%s\r\nserver_name:%s\r\nvalkey_version:%s\r\nnubdb_version:%s\r\n", redisVersion, serverName, valkeyVersion, Version)
 	b = fmt.Appendf(b, "redis_mode:standalone\r\nos:%s %s\r\narch_bits:%d\r\n", runtime.GOOS, runtime.GOARCH, 32<<(^uint(0)>>63))
 	b = fmt.Appendf(b, "process_id:%d\r\nrun_id:%s\r\ntcp_port:%d\r\n", os.Getpid(), s.in.run(), s.in.set.Port)
 	b = fmt.Appendf(b, "server_time_usec:%d\r\nuptime_in_seconds:%d\r\nuptime_in_days:%d\r\n", f.now.UnixMicro(), f.uptime, f.uptime/86400)

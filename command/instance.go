@@ -12,8 +12,7 @@ import (
 // Settings are what a process tells its sessions about itself. The zero value is
 // that of a process without listeners.
 type Settings struct {
-	Version string // of NubDB, for INFO
-	Path    string // of the database, for INFO and CONFIG GET dir
+	Path string // of the database, for INFO and CONFIG GET dir
 
 	Port        int           // of the TCP listener, 0 if there is none
 	Socket      string        // path of the unix socket, "" if there is none

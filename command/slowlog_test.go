@@ -113,7 +113,7 @@ func TestLatency(t *testing.T) {
 
 // TestInfo: the sections that are asked for, and in them what monitoring programs read.
 func TestInfo(t *testing.T) {
-	in := server(t, Settings{Measure: true, Version: "1.2.3", Port: 7000, MaxClients: 77})
+	in := server(t, Settings{Measure: true, Port: 7000, MaxClients: 77})
 	c := newClient(in, "127.0.0.1:1000")
 	for _, line := range []string{"MSET a 1 b 2", "EXPIRE a 100", "GET a", "GET x", "MGET a x y", "GET", "FOO", "INCR a b"} {
 		c.do(line)
@@ -138,7 +138,7 @@ func TestInfo(t *testing.T) {
 	}
 	all := c.do("INFO everything")
 	for _, line := range []string{
-		"redis_version:7.2.4", "valkey_version:8.1.0", "server_name:valkey", "nubdb_version:1.2.3", "redis_mode:standalone", "tcp_port:7000",
+		"redis_version:7.2.4", "valkey_version:8.1.0", "server_name:valkey", "nubdb_version:" + Version, "redis_mode:standalone", "tcp_port:7000",
 		`process_id:\d+`, "run_id:[0-9a-f]{40}", `uptime_in_seconds:\d+`, "connected_clients:1", "maxclients:77", "blocked_clients:0",
 		`used_memory:[1-9]\d*`, `used_memory_rss:[1-9]\d*`, `used_memory_peak:[1-9]\d*`, "maxmemory:0", "loading:0", `rdb_last_save_time:\d{10}`, "aof_enabled:1",
 		"total_connections_received:1", "keyspace_hits:2", "keyspace_misses:3", "evicted_keys:0", "role:master", "connected_slaves:0",

@@ -16,11 +16,10 @@ import (
 
 // Config is what a server does. Run fills in the defaults where a field is zero.
 type Config struct {
-	Version string         // of NubDB
-	DB      string         // directory of the database, or ":memory:"
-	Engine  engine.Options // Log is set by Run
-	Sync    command.SyncPolicy
-	Stderr  *os.File
+	DB     string         // directory of the database, or ":memory:"
+	Engine engine.Options // Log is set by Run
+	Sync   command.SyncPolicy
+	Stderr *os.File
 
 	TCP        bool     // listens on Port
 	Port       int      // 0 takes a free one
@@ -153,7 +152,7 @@ func (s *Server) open() error {
 	}
 	s.syncer.start(s)
 	s.instance = command.NewInstance(db, command.Settings{
-		Version: s.cfg.Version, Path: s.cfg.DB, Port: s.cfg.Port, Socket: s.cfg.UnixSocket,
+		Path: s.cfg.DB, Port: s.cfg.Port, Socket: s.cfg.UnixSocket,
 		RequirePass: s.cfg.Password, MaxClients: s.cfg.MaxClients, MaxRequest: s.cfg.MaxRequest,
 		MaxSize: s.cfg.Engine.MaxSize, Timeout: s.cfg.IdleTimeout, Measure: true,
 		Sync:     func() command.SyncPolicy { return s.cfg.Sync },
