@@ -10,7 +10,11 @@ import (
 // returns the exit status. Other processes go on with the database meanwhile. When the
 // run is stopped nothing is left of the copy.
 func Backup(cfg Config, to string) int {
+	cfg.Engine.ReadOnly = true
 	return runMode(cfg, func(r *run) error {
+		if forwarded, err := r.forwarded("BACKUP", to); forwarded || err != nil {
+			return err
+		}
 		if err := engine.Backup(r.DB, to, r.Engine); err != nil {
 			return r.targetError(err)
 		}

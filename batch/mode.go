@@ -2,6 +2,7 @@ package batch
 
 import (
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -24,6 +25,36 @@ func runMode(cfg Config, do func(r *run) error) int {
 		err = errStopped
 	}
 	return r.finish(err)
+}
+
+// forwarded lets a server that has the database, if there is one, do the work of a mode,
+// which is that of a command with a path as its last word, or none.
+func (r *run) forwarded(name string, path ...string) (bool, error) {
+	if r.DB == engine.Memory {
+		return false, nil
+	}
+	if err := r.db.Open(); err != nil {
+		return false, r.unusable(err)
+	}
+	if !r.db.Forwarded() {
+		return false, r.db.LetGo()
+	}
+	args := [][]byte{[]byte(name)}
+	for _, p := range path {
+		p, err := filepath.Abs(p)
+		if err != nil {
+			return true, err
+		}
+		args = append(args, []byte(p))
+	}
+	reply := r.db.Run(args)
+	if reply.IsError() {
+		r.note(statusOfReply(reply.Str))
+		r.say("%s", reply.Str)
+		return true, nil
+	}
+	r.done()
+	return true, nil
 }
 
 // engineMode connects what the engine tells and asks during a long operation.

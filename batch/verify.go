@@ -7,9 +7,15 @@ import (
 
 // Verify checks every checksum and index entry of the database, reports each
 // fault on stderr, and returns the exit status. It changes nothing.
-func Verify(cfg Config) int { return runMode(cfg, (*run).verify) }
+func Verify(cfg Config) int {
+	cfg.Engine.ReadOnly = true
+	return runMode(cfg, (*run).verify)
+}
 
 func (r *run) verify() error {
+	if forwarded, err := r.forwarded("VERIFY"); forwarded || err != nil {
+		return err
+	}
 	faults, err := engine.Verify(r.DB, r.Engine, func(fault string) { r.say("%s", fault) })
 	switch {
 	case err != nil:

@@ -392,6 +392,9 @@ func (d *Database) Failed() bool { return d.failed != nil }
 // Held tells whether the database is open, here or in a peer.
 func (d *Database) Held() bool { return d.db != nil || d.forwarding.peer != nil }
 
+// Forwarded tells whether another process has the database and runs the commands.
+func (d *Database) Forwarded() bool { return d.forwarding.peer != nil }
+
 // Exists tells whether the database, which must be held, exists on disk.
 func (d *Database) Exists() bool { return d.forwarding.peer != nil || d.db != nil && d.db.Exists() }
 
