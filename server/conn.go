@@ -29,6 +29,7 @@ type conn struct {
 
 	watched interest // what the poller watches
 	mayRead bool     // Read may read, once
+	guest   bool     // has not logged in: the reader has the limits for that
 	more    bool     // the reader may hold commands that wait
 	queued  bool     // in loop.again
 	busy    bool     // a command runs beside the loop
@@ -102,7 +103,7 @@ func (c *conn) limits() wire.Limits {
 		l.MaxCommand = int(min(int64(l.MaxCommand), most))
 		l.MaxArg = int(min(int64(l.MaxArg), most))
 	}
-	if !c.session.Authenticated() {
+	if c.guest = !c.session.Authenticated(); c.guest {
 		l.MaxArgs, l.MaxArg, l.MaxCommand = guestArgs, min(l.MaxArg, guestArg), min(l.MaxCommand, guestCommand)
 	}
 	return l
@@ -119,7 +120,7 @@ func (c *conn) run() {
 	c.more = false
 	c.loop.enter(c.session)
 	for ahead := 0; ; {
-		if c.unread() > maxUnread {
+		if len(c.loop.out)-c.from+c.unread() > maxUnread {
 			c.more = true
 			break
 		}
@@ -138,8 +139,8 @@ func (c *conn) run() {
 	}
 }
 
-// unread is how many bytes of replies wait for the client.
-func (c *conn) unread() int { return len(c.loop.out) - c.from + len(c.out) - c.sent }
+// unread is how many bytes of replies of earlier turns wait for the client.
+func (c *conn) unread() int { return len(c.out) - c.sent }
 
 // execute runs one command, or starts it beside the loop. It returns false if no other
 // can be run now.
@@ -166,6 +167,9 @@ func (c *conn) execute(cmd *wire.Command) bool {
 		c.takePushed()
 	}
 	c.reply(&reply)
+	if c.guest && c.session.Authenticated() {
+		c.reader.Limits = c.limits()
+	}
 	return !c.closing
 }
 

@@ -81,7 +81,7 @@ func (c *conn) watch() {
 	if !c.busy && !c.more && !c.closing && !c.loop.draining {
 		want = readable
 	}
-	if c.sent < len(c.out) {
+	if c.unread() > 0 {
 		want |= writable
 	}
 	if c.busy && c.local {
@@ -134,8 +134,8 @@ func (c *conn) sweep() {
 	cfg := &c.loop.server.cfg
 	now := c.loop.now
 	switch {
-	case c.sent < len(c.out) && now.Sub(c.progress) > cfg.WriteTimeout:
-		c.loop.server.log.Warn("a client that does not read was dropped", "client", c.addr, "unread", len(c.out)-c.sent)
+	case c.unread() > 0 && now.Sub(c.progress) > cfg.WriteTimeout:
+		c.loop.server.log.Warn("a client that does not read was dropped", "client", c.addr, "unread", c.unread())
 		c.drop()
 	case c.idle(now):
 		c.drop()

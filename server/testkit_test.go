@@ -1,14 +1,17 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine"
 )
 
@@ -69,6 +72,25 @@ func (s *testServer) end() error {
 		s.t.Fatal("the server does not end")
 	}
 	return nil
+}
+
+// awaitClients waits until the server has so many connections.
+func (s *testServer) awaitClients(n int) {
+	s.t.Helper()
+	session := s.instance.NewSession(command.Options{Local: true})
+	defer session.Close()
+	want := fmt.Sprintf("connected_clients:%d\r\n", n)
+	deadline := time.Now().Add(patience)
+	for {
+		info := session.Do([][]byte{[]byte("INFO"), []byte("clients")})
+		if strings.Contains(string(info.Str), want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("want %q, got %s", want, info.Str)
+		}
+		runtime.Gosched()
+	}
 }
 
 // testLog writes the server's log to that of the test.
