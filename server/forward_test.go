@@ -9,6 +9,7 @@ import (
 
 	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/remote"
 )
 
 // startLocal starts a server on a database in a directory, and no TCP.
@@ -25,7 +26,7 @@ func startLocal(t *testing.T, dir string, change func(*Config)) *testServer {
 // other connects as another process that wants to use the database of the server.
 func (s *testServer) other() *client {
 	s.t.Helper()
-	path, done, err := shorten(filepath.Join(s.cfg.DB, socketName))
+	path, done, err := remote.ShortPath(filepath.Join(s.cfg.DB, remote.SocketName))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestLeave(t *testing.T) {
 	busy.wantEnd(">2\r\n$5\r\nleave\r\n:1\r\n")
 	queue.wantEnd(">2\r\n$5\r\nleave\r\n:2\r\n")
 	stranger.wantEnd("")
-	if _, err := os.Lstat(filepath.Join(s.cfg.DB, socketName)); !os.IsNotExist(err) {
+	if _, err := os.Lstat(filepath.Join(s.cfg.DB, remote.SocketName)); !os.IsNotExist(err) {
 		t.Errorf("the socket is still there: %v", err)
 	}
 	if got := value(t, s.cfg.DB, "b"); got != "1" {
@@ -122,7 +123,7 @@ func TestLocalSocket(t *testing.T) {
 	dir += "/db"
 	first := startLocal(t, dir, nil)
 	first.end()
-	short, done, err := shorten(filepath.Join(dir, socketName))
+	short, done, err := remote.ShortPath(filepath.Join(dir, remote.SocketName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestLocalSocket(t *testing.T) {
 	stale.Close()
 	s := startLocal(t, dir, nil)
 	s.other().exchange("NUBDB 1\r\nPING\r\n", "+OK\r\n+PONG\r\n")
-	info, err := os.Lstat(filepath.Join(dir, socketName))
+	info, err := os.Lstat(filepath.Join(dir, remote.SocketName))
 	if err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("%v, %v: others may connect", info.Mode(), err)
 	}
