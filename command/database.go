@@ -451,6 +451,9 @@ func (d *Database) Interrupt() {
 	if f.peer != nil {
 		f.peer.Interrupt()
 	}
+	if f.stream != nil {
+		f.stream.Interrupt()
+	}
 }
 
 // ClearInterrupt forgets an interrupt that came too late to end anything.

@@ -13,8 +13,9 @@ import (
 // forwarding is what a Database keeps while its commands run in another process: enough to
 // go on elsewhere when that leaves, as if nothing had happened.
 type forwarding struct {
-	mu   sync.Mutex // guards changes of peer against Interrupt, which comes from another goroutine
-	peer Peer       // nil: commands run here
+	mu     sync.Mutex // guards changes of peer and stream against Interrupt, which comes from another goroutine
+	peer   Peer       // nil: commands run here
+	stream Peer       // of Follow
 
 	sent     requests // without a reply, from answered on
 	answered int

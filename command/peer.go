@@ -29,6 +29,7 @@ type PeerOptions struct {
 	Sync     SyncPolicy
 	Owner    string        // as in engine.Options
 	Wait     time.Duration // for the first answer
+	Messages bool          // Receive returns messages, too, for any number of which one request may be the reason, and is interrupted at once
 }
 
 // Errors of a Peer.

@@ -25,6 +25,8 @@ type Conn struct {
 	gone    bool   // the server takes nothing any more
 	reply   wire.Reply
 
+	messages bool // PeerOptions.Messages
+
 	interrupted atomic.Bool
 	patience    time.Time // when an interrupted Receive gives up; zero: it was not interrupted
 }
@@ -50,6 +52,9 @@ func (c *Conn) Send(args [][]byte) {
 func (c *Conn) Receive() (*wire.Reply, error) {
 	reply, err := c.receive()
 	switch {
+	case c.messages: // nothing depends on which request was answered
+		c.reply = reply
+		return &c.reply, err
 	case err == nil:
 	case err == command.ErrLeft, !c.begun:
 		return nil, command.ErrLeft
@@ -76,6 +81,9 @@ func (c *Conn) receive() (wire.Reply, error) {
 		}
 		if len(reply.Elems) > 0 && string(reply.Elems[0].Str) == "leave" {
 			return reply, command.ErrLeft
+		}
+		if c.messages {
+			return reply, nil
 		}
 	}
 }
@@ -167,6 +175,8 @@ func (c *Conn) interruption() error {
 	switch {
 	case !c.interrupted.Load():
 		return nil
+	case c.messages:
+		return command.ErrInterrupted
 	case c.patience.IsZero():
 		c.patience = time.Now().Add(grace)
 	case time.Now().After(c.patience):

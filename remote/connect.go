@@ -35,6 +35,7 @@ func Connect(o command.PeerOptions) command.Peer {
 		return nil
 	}
 	c.ClearInterrupt()
+	c.messages = o.Messages
 	return c
 }
 

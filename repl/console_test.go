@@ -16,19 +16,27 @@ import (
 
 	"github.com/nubdb/nubdb/command"
 	"github.com/nubdb/nubdb/engine/vfs"
+	"github.com/nubdb/nubdb/remote"
+	"github.com/nubdb/nubdb/server"
 )
 
 // safetyNet bounds how long a test waits for what it expects on a slow machine.
 const safetyNet = 60 * time.Second
 
 // TestMain is the shell itself when a test has started it on a terminal, with
-// what env has set.
+// what env has set, or a server.
 func TestMain(m *testing.M) {
 	db := os.Getenv("NUBDB_TEST_SHELL")
 	if db == "" {
 		os.Exit(m.Run())
 	}
-	cfg := Config{DB: db, Sync: command.SyncAlways}
+	if os.Getenv("NUBDB_TEST_SERVER") != "" {
+		if err := server.Run(server.Config{DB: db, Stderr: os.Stderr}); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	cfg := Config{DB: db, Sync: command.SyncAlways, Connect: remote.Connect}
 	cfg.Timeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_TIMEOUT"))
 	cfg.Engine.LockTimeout, _ = time.ParseDuration(os.Getenv("NUBDB_TEST_LOCK_TIMEOUT"))
 	if os.Getenv("NUBDB_TEST_FAIL") != "" {
@@ -217,6 +225,15 @@ func (c *console) expectRow(row string) {
 	c.t.Helper()
 	c.wait([]string{row}, func() bool {
 		return slices.ContainsFunc(c.screen.text(), func(shown string) bool { return strings.HasPrefix(shown, row) })
+	})
+}
+
+// expectEnd waits until the last row ends with this.
+func (c *console) expectEnd(text string) {
+	c.t.Helper()
+	c.wait([]string{"..." + text}, func() bool {
+		rows := c.screen.text()
+		return len(rows) > 0 && strings.HasSuffix(rows[len(rows)-1], text)
 	})
 }
 

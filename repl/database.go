@@ -42,6 +42,14 @@ func (d *database) do(args [][]byte) wire.Reply {
 	return d.hold.Run(args)
 }
 
+// follow is command.Database.Follow.
+func (d *database) follow(args [][]byte, deliver func(*wire.Reply)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.restLater()
+	return d.hold.Follow(args, deliver)
+}
+
 // idle is what the timer does. A failure is not forgotten: close returns it.
 func (d *database) idle() {
 	d.mu.Lock()

@@ -127,14 +127,11 @@ func TestShellWatch(t *testing.T) {
 		return strings.Contains(text, ":") && strings.Contains(text, "  (integer) 5")
 	})
 	c.keys(ctrlC)
-	c.wait([]string{"nubdb>"}, func() bool { text := c.screen.text(); return text[len(text)-1] == "nubdb>" })
+	c.expectEnd("nubdb>")
 	c.keys("ECHO again\r" + `\watch 1000` + "\r") // the last command
-	c.wait([]string{`"again"`}, func() bool {
-		text := c.screen.text()
-		return strings.HasSuffix(text[len(text)-1], `  "again"`)
-	})
+	c.expectEnd(`  "again"`)
 	c.keys(ctrlC)
-	c.wait([]string{"nubdb>"}, func() bool { text := c.screen.text(); return text[len(text)-1] == "nubdb>" })
+	c.expectEnd("nubdb>")
 	c.keys(`\watch 1000 PING` + "\r")
 	c.waitRunning()
 	c.keys(ctrlC + ctrlD)

@@ -317,6 +317,9 @@ func (s *shell) execute(args [][]byte) error {
 	if !s.confirmed(args) {
 		return nil
 	}
+	if spec := command.Find(args); spec != nil && spec.Has(command.Stream) {
+		return s.follow(args)
+	}
 	s.lastArgs = cloneArgs(args, maxKept)
 	start := time.Now()
 	reply := s.db.do(args)
