@@ -59,9 +59,10 @@ func (db *DB) compactionDue() bool {
 	return db.log.number(c.at) < db.log.cur.num && (db.excess() > 0 || c.at < c.goal)
 }
 
-// compactSome moves what counts in the next piece of the log, if that is due, and returns
-// how many bytes it has gone through, 0 if it was not, and how many it has written.
-func (db *DB) compactSome() (read, wrote int64, err error) {
+// compactSome moves what counts in the next piece of the log, of most bytes or a record, if
+// that is due, and returns how many bytes it has gone through, 0 if it was not, and how
+// many it has written.
+func (db *DB) compactSome(most uint64) (read, wrote int64, err error) {
 	db.mu.Lock()
 	if !db.compactionDue() {
 		db.mu.Unlock()
@@ -71,7 +72,8 @@ func (db *DB) compactSome() (read, wrote int64, err error) {
 	tx.compacts = true
 	c := &db.compaction
 	from := c.at
-	err = tx.evacuate()
+	most = min(most, db.opt.piece)
+	err = tx.evacuate(most)
 	if cerr := db.commit(tx.begin.end); cerr != nil {
 		c.at = from
 		tx.RollbackTo(tx.begin)
@@ -85,20 +87,20 @@ func (db *DB) compactSome() (read, wrote int64, err error) {
 	case db.failed == nil:
 		c.err = err
 	}
-	read = max(int64(c.at-from), int64(db.opt.piece/16)) // what is no step forward was work all the same
+	read = max(int64(c.at-from), int64(most/16), 1) // what is no step forward was work all the same
 	wrote = int64(db.log.end - tx.begin.end)
 	tx.end()
 	return read, wrote, err
 }
 
-// evacuate moves what counts in the next piece of the log to its end. What was moved
-// before an error stays so.
-func (tx *Tx) evacuate() (err error) {
+// evacuate moves what counts in the next so many bytes of the log to its end. What was
+// moved before an error stays so.
+func (tx *Tx) evacuate(most uint64) (err error) {
 	defer catch(&err)
 	db := tx.db
 	at := &db.compaction.at
 	c := cursor{log: &db.log, addr: *at}
-	for end := *at + db.opt.piece; c.addr < end && db.log.number(c.addr) < db.log.cur.num; {
+	for end := *at + most; c.addr < end && db.log.number(c.addr) < db.log.cur.num; {
 		_, r, err := c.next(0)
 		if err != nil {
 			return db.log.damaged(c.addr, err)
@@ -189,8 +191,12 @@ func (db *DB) owe(from uint64) {
 // pay goes through as much of the log as is owed, but for less than rest bytes.
 func (db *DB) pay(rest int64) {
 	c := &db.compaction
-	for c.owed.Load() >= max(rest, 1) {
-		n, _, err := db.compactSome()
+	for {
+		owed := c.owed.Load()
+		if owed < max(rest, 1) {
+			return
+		}
+		n, _, err := db.compactSome(uint64(owed))
 		if n == 0 || err != nil {
 			c.owed.Store(0)
 			return
@@ -277,7 +283,7 @@ func (db *DB) newSegment() error {
 // compactUntil works at a goal until it is time for a sync, or it is reached.
 func (db *DB) compactUntil(goal uint64) (done bool, err error) {
 	for n := int64(0); uint64(n) < db.opt.syncEvery/4; {
-		read, wrote, err := db.compactSome()
+		read, wrote, err := db.compactSome(db.opt.piece)
 		if err != nil {
 			return false, err
 		}
@@ -346,6 +352,9 @@ func (db *DB) advanceHead() (advanced bool, err error) {
 		db.man.head = man.head
 		gone = db.log.segs.dropBefore(man.head)
 		db.idx.logStart = man.head << db.log.bits
+		if db.log.start(man.head) >= db.compaction.goal {
+			db.compaction.goal = 0
+		}
 		return nil
 	})
 	// No transaction is under way that began before, so nobody has slices of these.
@@ -400,6 +409,24 @@ func parseSegmentName(name string) (uint64, bool) {
 	digits, ok := strings.CutSuffix(name, ".log")
 	num, err := strconv.ParseUint(digits, 16, 64)
 	return num, ok && err == nil && name == segmentName(num)
+}
+
+// catchUp compacts a little, and syncs, at the end of a process that has never synced: it
+// could not tell the next one how far it had come. That much is to be done only if many
+// like it have not done their part.
+func (db *DB) catchUp() {
+	db.mu.RLock()
+	far := db.compactionDue() && db.excess() > 4*db.opt.slack && db.committed != db.openedAt && !db.syncer.started.Load()
+	db.mu.RUnlock()
+	if !far {
+		return
+	}
+	for range 4 {
+		if _, _, err := db.compactSome(db.opt.piece); err != nil {
+			return // kept in compaction.err
+		}
+	}
+	db.Sync()
 }
 
 // chores tells whether something is to be done about the index or the head of the log

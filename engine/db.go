@@ -503,6 +503,9 @@ func (db *DB) note(flag uint32) {
 func (db *DB) Close() error {
 	db.syncer.stop()
 	err := db.Flush()
+	if err == nil && !db.opt.Inline {
+		db.catchUp()
+	}
 	if !db.opt.Inline && db.chores() {
 		// Where there is no long-lived process, short ones make an index sync together,
 		// each for a moment, and do what compaction needs it for. An error here is no harm

@@ -489,7 +489,7 @@ func (s *syncer) run() {
 // sync; it tells whether one is of use.
 func (s *syncer) compact() (more bool) {
 	for read, wrote := int64(0), int64(0); !s.stopping(); {
-		n, w, err := s.db.compactSome()
+		n, w, err := s.db.compactSome(s.db.opt.piece)
 		if n == 0 || err != nil {
 			return read > 0
 		}

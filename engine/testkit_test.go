@@ -334,7 +334,7 @@ func (st *step) compact(db *DB) error {
 	err := db.locked(db.newSegment)
 	if err == nil {
 		db.compaction.goal = db.log.start(db.log.cur.num)
-		_, _, err = db.compactSome()
+		_, _, err = db.compactSome(db.opt.piece)
 	}
 	return err
 }
