@@ -2,6 +2,8 @@ package repl
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nubdb/nubdb/command"
@@ -32,24 +34,35 @@ var moreAdvice = [...]struct{ name, advice string }{
 	{"SELECT", "this is no SQL: GET key returns a value, KEYS * lists all keys"},
 }
 
-// advise says after an error what was meant, or how it is done: "" if nobody knows.
+// advise says after a reply what was meant, or how it is done: "" if nobody knows or all
+// is well.
 func advise(args [][]byte, reply *wire.Reply) string {
-	if !reply.IsError() {
-		return ""
-	}
 	spec := command.Lookup(args[0])
-	if spec == nil {
+	switch {
+	case spec == nil:
 		return adviseUnknown(args[0])
-	}
-	if !isUsageError(reply.Str) {
+	case isPatternMistaken(spec, args, reply):
+		return fmt.Sprintf("%s takes names of keys as they are; KEYS %s lists those that match", spec.Name, visible(string(args[1])))
+	case !reply.IsError() || !isUsageError(reply.Str):
 		return ""
 	}
-	if found := command.Find(args); found != nil {
-		spec = found
+	return usage(args)
+}
+
+// isPatternMistaken tells whether a command found nothing because a pattern is no key.
+func isPatternMistaken(spec *command.Spec, args [][]byte, reply *wire.Reply) bool {
+	nothing := reply.Kind == wire.KindNil || reply.Kind == wire.KindInteger && reply.Int == 0
+	return nothing && len(args) == 2 && spec.Keys.First == 1 && bytes.IndexByte(args[1], '*') >= 0
+}
+
+// usage is how a command is written, and what is often forgotten about it.
+func usage(args [][]byte) string {
+	spec := command.Find(args)
+	if spec == nil { // an unknown subcommand
+		spec = command.Lookup(args[0])
 	}
-	alias := strings.ToUpper(string(args[0]))
 	name, rest, _ := strings.Cut(spec.Syntax(), " ")
-	text := "usage: " + strings.Replace(name, spec.Name, alias, 1) + " " + rest
+	text := "usage: " + strings.Replace(name, spec.Name, strings.ToUpper(string(args[0])), 1) + " " + rest
 	if len(spec.Sub) > 0 {
 		text += subHint(spec, nil, true)
 	}
@@ -62,7 +75,25 @@ func advise(args [][]byte, reply *wire.Reply) string {
 			text += "\n" + more.advice
 		}
 	}
+	if hasLooseWords(args) {
+		text += "\nwhat has blanks in it goes in quotes: \"Hello, world\""
+	}
 	return text
+}
+
+// hasLooseWords tells whether a command has words behind a value that belong to nothing:
+// they may be meant as a part of it.
+func hasLooseWords(args [][]byte) bool {
+	words := make([]string, len(args))
+	for i := range args {
+		words[i] = string(args[i])
+	}
+	s := analyse(words)
+	if s == nil || !s.lost {
+		return false
+	}
+	i := slices.Index(s.roles, roleNone)
+	return i > 0 && s.roles[i-1] == roleValue
 }
 
 // isUsageError tells whether an error is about how a command was written.
