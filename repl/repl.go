@@ -14,8 +14,10 @@
 // Usage: fill a Config, call Run when stdin is a terminal, exit with what it returns.
 //
 // What is where: signals, terminal and keyboard are the way in, screen is the way
-// out, editor puts chzyer/readline between them. The shell in this file asks for
-// lines, has them parsed, and shows what the database answers.
+// out, editor puts chzyer/readline between them. What a line means while it is typed is
+// in words and syntax, what is made of that in hint, highlight, completion and menu. The
+// shell in this file asks for lines, has them parsed, and has output show what the
+// database answers. Commands of its own begin in meta.
 package repl
 
 import (
@@ -94,7 +96,7 @@ type shell struct {
 	out     []byte       // the reply that is being shown
 
 	settings
-	quiet    bool     // \i or \watch is under way: no pager
+	quiet    bool     // replies come one after the other without being asked for: no pager
 	left     bool     // \q
 	told     bool     // the semicolon has been explained
 	last     []byte   // the reply before, for \|
@@ -157,12 +159,9 @@ func (s *shell) run() error {
 // stderr if only replies are to go to stdout. It comes before the database, whose
 // files can take all the small descriptors, which are all that select knows.
 func (s *shell) openTerminal() (err error) {
-	s.display = os.Stdout
+	s.display = os.Stderr
 	if isatty.IsTerminal(os.Stdout.Fd()) {
-		s.colour = choosePalette()
-	}
-	if !isatty.IsTerminal(os.Stdout.Fd()) {
-		s.display = os.Stderr
+		s.display, s.colour = os.Stdout, choosePalette()
 	}
 	visible := isatty.IsTerminal(s.display.Fd())
 	plain := !visible || os.Getenv("TERM") == "dumb"
