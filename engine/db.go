@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -152,8 +151,7 @@ func (db *DB) release() {
 
 // prepare sets up what does not depend on the files.
 func (db *DB) prepare() {
-	le := binary.LittleEndian
-	db.seed = [2]uint64{le.Uint64(db.man.seed[:]), le.Uint64(db.man.seed[8:])}
+	db.seed = db.man.hashSeed()
 	geo := geometry{uint(db.man.segmentBits)}
 	db.log = log{geometry: geo, segs: segments{fs: db.fs, dir: db.dir, uuid: db.man.uuid, geo: geo, readOnly: db.opt.ReadOnly, first: db.man.head}}
 	db.layers = []*layer{{}}

@@ -49,6 +49,12 @@ func newManifest(now int64, bits uint32) manifest {
 	return m
 }
 
+// hashSeed is the key of the index's hash function.
+func (m *manifest) hashSeed() [2]uint64 {
+	le := binary.LittleEndian
+	return [2]uint64{le.Uint64(m.seed[:]), le.Uint64(m.seed[8:])}
+}
+
 func (m *manifest) encode() []byte {
 	b := make([]byte, manifestSize)
 	le := binary.LittleEndian

@@ -38,9 +38,9 @@ func (s RepairStats) Whole() bool {
 // all that is intact in the database from, which it only reads. Neither MANIFEST nor
 // INDEX is needed. What a transaction has written is taken as a whole where all of it is
 // intact; of others the records that are. Later records of a key win over earlier ones;
-// deletions, expiry and CLEAR count. Where a deletion or a newer value is lost, an earlier
-// value counts again. report is told, a line each, what was lost: file, offset, bytes, and
-// keys as far as they are known.
+// deletions, expiry and CLEAR count. Where a newer value is lost, an earlier one counts again;
+// where a deletion is lost, the key is left out if INDEX knows of that, and else is back. report
+// is told, a line each, what was lost: file, offset, bytes, and keys as far as they are known.
 //
 // The new database has another identity. It is on stable storage when Repair returns nil;
 // after an error nothing is left of it, or a directory that holds a file UNFINISHED and is
@@ -108,15 +108,18 @@ type repair struct {
 	// Found by survey:
 	losses  []loss
 	broken  spans // transactions that are not whole
+	open    bool  // the last of broken is a transaction that had not come to its end
 	voids   spans // what was taken back
 	newest  commit
 	counted uint64 // newest is here
 
-	db      *DB
-	tx      *Tx
-	written int // bytes in tx
-	values  map[string]valueOfKey
-	loose   []int64 // records taken from each of broken
+	db        *DB
+	tx        *Tx
+	written   int // bytes in tx
+	values    map[string]valueOfKey
+	keysSaid  int
+	witnessed bool    // the index has seen all that is lost
+	loose     []int64 // records taken from each of broken
 }
 
 // valueOfKey is a key's value that is in a file.
@@ -196,6 +199,7 @@ func (r *repair) survey() error {
 	})
 	if frame < end {
 		r.broken = append(r.broken, span{frame, end})
+		r.open = whole // nothing is lost: it was never committed
 	}
 	r.voids = r.voids.merged()
 	r.loose = make([]int64, len(r.broken))
@@ -254,6 +258,11 @@ func (r *repair) replay() (err error) {
 	if r.tx, err = r.db.Begin(true); err != nil {
 		return err
 	}
+	w := r.callWitness()
+	if w != nil {
+		r.witnessed = r.losses[len(r.losses)-1].to <= w.h.mark.addr
+		defer w.close()
+	}
 	visit := func(addr uint64, _ []byte, rec *record) error {
 		if !rec.isValue() && rec.kind != kindDelete && rec.kind != kindClear || r.voids.find(addr) >= 0 || !r.counts(addr) {
 			return nil
@@ -261,14 +270,21 @@ func (r *repair) replay() (err error) {
 		if err := r.apply(rec); err != nil {
 			return err
 		}
+		w.note(addr, rec)
 		return r.turn(rec.size)
 	}
 	enter := func(num uint64) error { return r.goOn(num, 1) }
 	if err = r.walk(enter, visit, func(loss) {}); err == nil {
 		err = r.takeValues()
 	}
+	if err == nil {
+		err = r.hearWitness(w)
+	}
 	if err != nil {
 		return err
+	}
+	if more := r.keysSaid - maxKeysSaid; more > 0 {
+		r.report(fmt.Sprintf("the same is true of %d more keys", more))
 	}
 	for i, n := range r.loose {
 		if n > 0 {
@@ -294,13 +310,14 @@ func (r *repair) drop() {
 }
 
 // counts tells whether a record is to be taken: if its transaction is whole, or is known
-// to have been whole once.
+// to have been whole once, or may have been and there is no index that would know.
 func (r *repair) counts(addr uint64) bool {
 	i := r.broken.find(addr)
 	if i < 0 {
 		return true
 	}
-	if addr >= r.synced {
+	open := r.open && i == len(r.broken)-1
+	if addr >= r.synced && (r.sure || open) {
 		return false
 	}
 	r.loose[i]++
@@ -398,7 +415,7 @@ func (r *repair) compareCounts() {
 		r.stats.Returned = diff
 		r.report(fmt.Sprintf("the log has counted %d keys less than were found: so many that had been deleted are back", diff))
 	}
-	if r.stats.LostBytes > 0 {
+	if r.stats.LostBytes > 0 && !r.witnessed {
 		r.report("what was deleted or replaced only in what is lost has its earlier value again")
 	}
 }

@@ -220,7 +220,28 @@ func TestRepairSays(t *testing.T) {
 		{
 			"a deletion",
 			func(t *testing.T, fs *vfs.Crash) { fs.FlipBit(segment, find(t, fs, "gone")*8) },
+			"", "", RepairStats{Keys: 4, Damages: 1, LostBytes: 16, Loose: 1}, `key "gone": it was deleted or cleared by a record that is lost, and is left out`,
+		},
+		{
+			"a deletion, and the index",
+			func(t *testing.T, fs *vfs.Crash) {
+				fs.FlipBit(segment, find(t, fs, "gone")*8)
+				must(t, fs.Remove(join(testDir, indexName)))
+			},
 			"", "gone=1", RepairStats{Keys: 5, Damages: 1, LostBytes: 16, Loose: 1, Returned: 1}, "so many that had been deleted are back",
+		},
+		{
+			"the end of the last transaction, and the index",
+			func(t *testing.T, fs *vfs.Crash) {
+				fs.FlipBit(segment, (find(t, fs, "last4")+8+20)*8)
+				must(t, fs.Remove(join(testDir, indexName)))
+			},
+			"", "", RepairStats{Keys: 4, Damages: 1, LostBytes: 48, Loose: 1}, "taken by themselves",
+		},
+		{
+			"the value that is stale then",
+			func(t *testing.T, fs *vfs.Crash) { fs.FlipBit(segment, find(t, fs, "newest")*8) },
+			"", "stays=2", RepairStats{Keys: 4, Damages: 1, LostBytes: 24}, `key "stays": its newest value is lost, an earlier one counts again`,
 		},
 		{
 			"a newer value",

@@ -21,9 +21,11 @@ type wreck struct {
 	report func(string)
 	geo    geometry
 	man    manifest
-	last   uint64 // number of the last segment
-	heads  map[uint64]segmentInfo
-	files  map[uint64]error // segments that are there; errForeign if not to be read
+	// guessed tells that there was no manifest to be read.
+	guessed bool
+	last    uint64 // number of the last segment
+	heads   map[uint64]segmentInfo
+	files   map[uint64]error // segments that are there; errForeign if not to be read
 	// synced is the watermark, as far as it is known; sure tells that INDEX, which has the
 	// latest, could be asked.
 	synced uint64
@@ -93,6 +95,7 @@ func openWreck(fs vfs.FS, dir string, report func(string)) (*wreck, error) {
 	}
 	if err != nil {
 		w.report(fmt.Sprintf("%s cannot be used (%v): all segments are read, so keys that were deleted long ago may be back", manifestName, err))
+		w.guessed = true
 		if err := w.guess(numbers); err != nil {
 			return nil, err
 		}
