@@ -31,7 +31,7 @@ func (r *run) atomic() error {
 		return nil
 	}
 	r.db.Atomic(r.writes)
-	r.counts, r.ended, r.passed, r.current = counts{}, false, 0, nil
+	r.counts, r.ended, r.passed, r.current, r.begun = counts{}, false, 0, nil, nil
 	return r.plain()
 }
 

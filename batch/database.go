@@ -41,7 +41,7 @@ func (r *run) unusable(err error) error {
 
 // inDoubt tells of which commands nobody knows whether they happened.
 func (r *run) inDoubt(err *command.UnknownOutcome) error {
-	p := place{file: r.current.name, line: err.First}
+	p := place{file: r.answering(), line: err.First}
 	if err.Last > err.First {
 		return fmt.Errorf("%s%w (and what follows, to line %d)", p.append(nil), err, err.Last)
 	}

@@ -36,6 +36,9 @@ type run struct {
 	sources  []*source
 	current  *source
 	passed   int64 // bytes of the sources before current
+	begun    []turn
+	issued   int // commands
+	answered int // those that have a reply
 
 	db     *command.Database
 	ended  bool      // QUIT, or an error that ends the run
@@ -119,6 +122,22 @@ func (r *run) begin(src *source) {
 		r.passed += r.current.Offset()
 	}
 	r.current = src
+	r.begun = append(r.begun, turn{src.name, r.issued})
+}
+
+// turn is the part of a run that is one input, from a number of commands on.
+type turn struct {
+	name string
+	from int
+}
+
+// answering is the name of the input of which a command is answered next. That may not be
+// the current one: a server answers an atomic run at its end.
+func (r *run) answering() string {
+	for len(r.begun) > 1 && r.begun[1].from <= r.answered {
+		r.begun = r.begun[1:]
+	}
+	return r.begun[0].name
 }
 
 // play runs the commands of one input to its end.
@@ -189,6 +208,7 @@ func (r *run) execute(src *source, cmd *wire.Command) error {
 			return err
 		}
 	}
+	r.issued++
 	if err := r.db.Do(spec, cmd); err != nil {
 		return r.unusable(err)
 	}
@@ -196,9 +216,10 @@ func (r *run) execute(src *source, cmd *wire.Command) error {
 	return nil
 }
 
-// replied renders the reply of a command of the current source, and counts it.
+// replied renders the reply of a command, and counts it.
 func (r *run) replied(cmd *wire.Command, reply *wire.Reply) {
-	r.at = place{file: r.current.name, line: cmd.Line}
+	r.at = place{file: r.answering(), line: cmd.Line}
+	r.answered++
 	if r.db.Quit() {
 		return
 	}
@@ -226,6 +247,9 @@ func (r *run) syntaxError(src *source, err error) error {
 	var fault *wire.SyntaxError
 	if !errors.As(err, &fault) {
 		return err
+	}
+	if err := r.db.End(); err != nil { // replies come in order
+		return r.unusable(err)
 	}
 	r.at = place{file: src.name, line: fault.Line}
 	r.counts.commands++

@@ -140,11 +140,11 @@ func (d *Database) create(writes bool) error {
 // fault, see engine.Fault, is for the caller to recover from, once for many commands, with
 // Abandon.
 func (d *Database) Do(spec *Spec, c *wire.Command) error {
-	if spec != nil && spec.Travel == Local {
+	if spec != nil && (spec.Travel == Local || spec.Has(NoBatch)) {
 		if err := d.collect(); err != nil {
 			return err
 		}
-		if spec.Has(Immediate) || !d.InMulti() && !(d.atomic.wanted && d.Held()) {
+		if spec.Has(Immediate) || spec.Has(NoBatch) || !d.InMulti() && !(d.atomic.wanted && d.Held()) {
 			return d.runLocal(spec, c)
 		}
 	}
@@ -163,9 +163,13 @@ func (d *Database) Do(spec *Spec, c *wire.Command) error {
 	return nil
 }
 
-// runLocal runs a command that needs no database. One that takes its time keeps it from
-// nobody.
+// runLocal runs a command that needs no database, or is refused. One that takes its time
+// keeps the database from nobody.
 func (d *Database) runLocal(spec *Spec, c *wire.Command) error {
+	if f := &d.forwarding; spec.Has(NoBatch) && f.inMulti {
+		f.tx.add(spec, c)
+		f.spoiled = true
+	}
 	if spec.Has(OutsideTx) && d.canLetGo() {
 		if err := d.LetGo(); err != nil {
 			return err

@@ -23,6 +23,7 @@ type forwarding struct {
 	inMulti  bool
 	watching bool
 	changed  bool // a server has left while keys were watched: the next EXEC runs nothing
+	spoiled  bool // a command was refused here: the next EXEC fails
 	queued   int  // in an atomic run: commands of which QUEUED has not been received
 }
 
@@ -81,7 +82,7 @@ func (d *Database) disconnect() {
 		f.peer.Close()
 		d.setPeer(nil)
 		f.sent, f.answered, f.queued = requests{}, 0, 0
-		f.tx, f.inMulti, f.watching = requests{}, false, false
+		f.tx, f.inMulti, f.watching, f.spoiled = requests{}, false, false, false
 	}
 }
 
@@ -110,8 +111,11 @@ var discardWords = [][]byte{[]byte("DISCARD")}
 func (d *Database) forward(spec *Spec, c *wire.Command) error {
 	f := &d.forwarding
 	r := f.sent.add(spec, c)
-	if f.changed && spec != nil && spec.Has(EndsMulti) {
-		r.instead = &wire.NilArray
+	if (f.changed || f.spoiled) && spec != nil && spec.Has(EndsMulti) {
+		r.instead = wire.NilArray
+		if f.spoiled {
+			r.instead = errorReply(errExecAbort)
+		}
 		f.peer.Send(discardWords)
 	} else {
 		f.peer.Send(r.command.Args)
@@ -154,8 +158,8 @@ func (d *Database) answer(r *wire.Reply) {
 	if q.spec != nil && q.spec.Has(EndsMulti) && r.Kind == wire.KindNil {
 		r.Kind = wire.KindNilArray // RESP3 has only one kind of nil
 	}
-	if q.instead != nil && !r.IsError() {
-		r = q.instead
+	if q.instead.Kind != wire.KindNone && !r.IsError() {
+		r = &q.instead
 	}
 	f.track(q, r)
 	d.deliver(&q.command, r)
@@ -175,7 +179,7 @@ func (f *forwarding) track(q *request, r *wire.Reply) {
 	switch {
 	case name == "EXEC", name == "DISCARD" && ok, name == "RESET":
 		f.tx.reset()
-		f.inMulti, f.watching, f.changed = false, false, false
+		f.inMulti, f.watching, f.changed, f.spoiled = false, false, false, false
 	case name == "MULTI" && ok:
 		f.tx.add(q.spec, &q.command)
 		f.inMulti = true

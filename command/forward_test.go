@@ -193,6 +193,7 @@ var script = []string{
 	"SET a 1", "INCR a", "NOSUCH", "HELP GET", "MULTI", "INCR a", "GET a", "HELP GET", "EXEC", "INCR a",
 	"MULTI", "INCR a", "DISCARD", "MULTI", "NOSUCH", "INCR a", "EXEC", "WATCH a", "UNWATCH", "MULTI", "INCR b", "EXEC", "MGET a b", "GET none",
 	"WATCH a", "SET a 5", "MULTI", "INCR a", "EXEC", "GET a",
+	"SUBSCRIBE news", "MULTI", "INCR a", "SUBSCRIBE news", "EXEC", "GET a",
 }
 
 // alone is what a script answers when nobody else has the database.

@@ -62,7 +62,7 @@ func (e *UnknownOutcome) Unwrap() error { return e.Cause }
 type request struct {
 	spec    *Spec
 	command wire.Command
-	instead *wire.Reply // is given in the place of the reply; nil: that is
+	instead wire.Reply // is given in the place of the reply, unless it is KindNone
 }
 
 // requests is a queue of commands, with copies of their words.
