@@ -3,6 +3,7 @@ package repl
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
@@ -26,14 +27,22 @@ func (s *shell) page(text []byte) bool {
 	if screenRows(text, width, height) < height {
 		return false
 	}
-	pager, set := os.LookupEnv("PAGER")
-	if !set {
-		pager = defaultPager
-	}
+	pager := choosePager()
 	if pager == "" || pager == "cat" {
 		return false
 	}
 	return s.runProgram(pager, bytes.NewReader(text)) != errNoProgram
+}
+
+// choosePager is the pager that the user wants, "" for none.
+func choosePager() string {
+	if pager, set := os.LookupEnv("PAGER"); set {
+		return pager
+	}
+	if _, err := exec.LookPath(defaultPager); err != nil {
+		return ""
+	}
+	return defaultPager
 }
 
 // screenRows counts the rows that text takes, up to limit.

@@ -1,7 +1,12 @@
 package repl
 
 import (
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/nubdb/nubdb/wire"
 )
 
 func TestSuggest(t *testing.T) {
@@ -67,6 +72,46 @@ func TestDisplayPath(t *testing.T) {
 	} {
 		if got := displayPath(path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
+
+// A line that is a command has the same words while it is typed.
+func TestSplitLineAgreesWithTheReader(t *testing.T) {
+	pieces := []string{"SET", " ", " ", "\t", "k", `"`, `"`, `'`, `\`, `\n`, `\x41`, `\xZ`, `\"`, `\'`, "日", "é", "it's", "<<E", "{}", "a"}
+	rapid.Check(t, func(t *rapid.T) {
+		line := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 1, 15).Draw(t, "line"), "")
+		cmd, err := wire.NewReader(strings.NewReader(line+"\n"), 0).Next()
+		if err != nil {
+			return
+		}
+		words := splitLine([]rune(line))
+		if len(words) != len(cmd.Args) {
+			t.Fatalf("%q: %d words, want %d", line, len(words), len(cmd.Args))
+		}
+		for i, w := range words {
+			if w.text != string(cmd.Args[i]) || w.open {
+				t.Fatalf("%q: word %d is %q (open: %v), want %q", line, i, w.text, w.open, cmd.Args[i])
+			}
+		}
+	})
+}
+
+func TestSplitUnfinishedLine(t *testing.T) {
+	for _, test := range []struct {
+		line, want string
+		open       bool
+	}{
+		{`SET "a b`, "SET|a b", true},
+		{`SET 'a "b`, `SET|a "b`, true},
+		{`SET "a\`, `SET|a\`, true},
+		{`SET "a\x4`, "SET|ax4", true},
+		{`SET "a"b c`, "SET|a|b|c", false},
+		{"", "", false},
+	} {
+		words := splitLine([]rune(test.line))
+		if got := strings.Join(texts(words), "|"); got != test.want || len(words) > 0 && words[len(words)-1].open != test.open {
+			t.Errorf("%q: %q, want %q", test.line, got, test.want)
 		}
 	}
 }
