@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"math"
 	"strings"
 
 	"github.com/nubdb/nubdb/engine"
@@ -66,26 +65,43 @@ func parseType(word []byte) (string, error) {
 }
 
 // KEYS pattern
+//
+// Where it does not belong to a group it goes through the database in pieces, like SCAN, so
+// that it keeps nobody waiting: what is there throughout is answered.
 func keys(s *Session, args [][]byte) (wire.Reply, error) {
-	const stride = 1024 // keys between two looks for an interrupt
+	const piece = 1024 // keys
 	everything := string(args[1]) == "*"
 	s.elems = s.elems[:0]
-	var interrupted bool
-	seen := 0
-	_, err := s.tx.Scan(0, math.MaxInt, func(key []byte, _ engine.Item) bool {
-		if seen++; seen%stride == 0 && s.interrupted() {
-			interrupted = true
-			return false
-		}
+	visit := func(key []byte, _ engine.Item) bool {
 		if everything || match(args[1], key) {
 			s.elems = append(s.elems, wire.Bulk(s.kept.copy(key)))
 		}
 		return true
-	})
-	if err == nil && interrupted {
-		err = errInterrupted
 	}
-	return wire.Array(s.elems...), err
+	for cursor := uint64(0); ; {
+		var err error
+		if cursor, err = s.tx.Scan(cursor, piece, visit); err != nil || cursor == 0 {
+			return wire.Array(s.elems...), err
+		}
+		if s.interrupted() {
+			return wire.Reply{}, errInterrupted
+		}
+		if err := s.breathe(); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+}
+
+// breathe lets others write in the middle of a command that only reads, unless it belongs
+// to a group, an EXEC or an atomic run.
+func (s *Session) breathe() error {
+	if s.group || s.executing || s.atomic {
+		return nil
+	}
+	if err := s.release(); err != nil {
+		return err
+	}
+	return s.begin(false)
 }
 
 // RANDOMKEY

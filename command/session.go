@@ -186,13 +186,13 @@ func (s *Session) interrupted() bool {
 }
 
 // MayWait tells whether a command, of which spec is what Find says, may take its time
-// because it sleeps, syncs, or waits for the end of CLIENT PAUSE. A front end that serves
+// because it sleeps, syncs, goes through all keys, or waits for the end of CLIENT PAUSE. A front end that serves
 // others in the same goroutine runs it in another one.
 func (s *Session) MayWait(spec *Spec) bool {
 	if s.in.attention.Load()&paused != 0 {
 		return true
 	}
-	return spec != nil && spec.Has(OutsideTx) && !s.multi.open
+	return spec != nil && spec.Flags&(OutsideTx|Long) != 0 && !s.multi.open
 }
 
 // Do runs one command; args[0] is its name. Outside Begin and End it is a

@@ -42,6 +42,7 @@ const (
 	LocalOnly                   // is refused over a network: see Options.Local
 	PubSub                      // is allowed to a RESP2 client that has subscriptions
 	Admin                       // about the server rather than the data: COMMAND INFO says so, and MONITOR does not show it
+	Long                        // takes long in a large database, and lets others write in between where it may
 	Stream                      // goes on answering until the client is stopped: see CLI.md about SUBSCRIBE on the command line
 	Unpausable                  // goes on while CLIENT PAUSE holds up the others
 )

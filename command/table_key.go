@@ -94,7 +94,7 @@ var keyTable = []Spec{
 		Name: "KEYS", Group: Keys,
 		Summary:    "Returns all keys that match a pattern",
 		Complexity: "O(N) in the number of keys of the database", Since: "1.0.0",
-		Arity: 2, Flags: Read,
+		Arity: 2, Flags: Read | Long,
 		Args:    []Arg{{Name: "pattern", Type: Pattern}},
 		Example: `KEYS user:*`,
 		run:     keys,

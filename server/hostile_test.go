@@ -194,3 +194,34 @@ func openDescriptors(t *testing.T) int {
 	}
 	return 0
 }
+
+// A command that goes through all keys keeps nobody waiting, neither does one that sleeps.
+func TestLongCommands(t *testing.T) {
+	s := start(t, nil)
+	var load strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&load, "SET key:%d v\n", i)
+	}
+	load.WriteString("SLEEP 1000\n")
+	sleeper := s.dial()
+	io.WriteString(sleeper, load.String())
+	sleeper.want(strings.Repeat("+OK\n", 20_000))
+	long := s.dial()
+	const rounds = 50
+	io.WriteString(long, strings.Repeat("KEYS none*\n", rounds))
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		long.want(strings.Repeat("*0\n", rounds))
+	}()
+	quick := s.dial()
+	for i := range 20 {
+		quick.exchange("INCR n\n", fmt.Sprintf(":%d\n", i+1))
+	}
+	select {
+	case <-answered:
+		t.Error("short commands waited for the long ones")
+	default:
+	}
+	<-answered
+}

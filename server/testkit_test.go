@@ -39,6 +39,9 @@ func start(t testing.TB, change func(*Config)) *testServer {
 		t.Fatal(err)
 	}
 	server.log = slog.New(slog.NewTextHandler(testLog{t}, nil))
+	if _, fuzzing := t.(*testing.F); fuzzing { // which must not log within its targets
+		server.log = slog.New(slog.DiscardHandler)
+	}
 	s := &testServer{Server: server, t: t, ended: make(chan error, 1)}
 	if err := s.open(); err != nil {
 		t.Fatal(err)
