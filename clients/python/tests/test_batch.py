@@ -98,6 +98,15 @@ class Run(TestCase):
         with self.assertRaises(FileNotFoundError):
             nubdb.run("PING", binary="./none")
 
+    def test_a_server_has_the_database(self):
+        server = self.serve()
+        self.assertEqual(nubdb.run(["SET a 1", "INCR a"], db="server.db", atomic=True), ["OK", 2])
+        with nubdb.NubDB(path=server.socket) as db:
+            self.assertEqual(db.incr("a"), 3)
+        with self.assertRaises(nubdb.CommandError) as caught:
+            nubdb.run(["SET a x", "INCR a"], db="server.db")
+        self.assertEqual(caught.exception.line, 2)
+
     def test_another_process_has_the_database(self):
         owner = subprocess.Popen(["nubdb", "-1", "-c", "SET a 1", "-c", "SLEEP 600"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(owner.stdout.close)
