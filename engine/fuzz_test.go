@@ -311,6 +311,54 @@ func readFile(t *testing.T, fs vfs.FS, name string) []byte {
 	return b
 }
 
+// FuzzRepair patches a file of a database, and takes others away. A repair then makes a
+// database of it, whatever it holds, or says that it can recognise nothing.
+func FuzzRepair(f *testing.F) {
+	s := specimens()
+	for i, end := range s.ends {
+		f.Add(uint16(end), []byte{1}, byte(i))
+		f.Add(uint16(end+12), s.files[segmentName(1)][64:200], byte(i+3))
+	}
+	for i := range byte(12) {
+		f.Add(uint16(0), bytes.Repeat([]byte{0xff}, 40), i)
+		f.Add(uint16(48), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, i)
+		f.Add(uint16(headerSpacing*2+100), bytes.Repeat([]byte{0xff}, 20), i)
+	}
+	f.Fuzz(func(t *testing.T, off uint16, with []byte, mode byte) {
+		patched := []string{segmentName(1), indexName, manifestName}[mode%3]
+		without := []string{"", indexName, manifestName, lockName}[mode/3%4]
+		fs := s.in(t, func(name string, b []byte) []byte {
+			switch name {
+			case without:
+				return nil
+			case patched:
+				b = patch(b, int(off), with)
+				if name == indexName && len(b) > headerSpacing*2+indexHeader {
+					sealHeader(b[headerSpacing*2:][:indexHeader]) // nonsense with the right checksum
+				}
+			}
+			return b
+		})
+		if without != "" {
+			fs.Remove("db/" + without)
+		}
+		stats, err := Repair("db", "new", specimenOptions(fs), func(string) {})
+		if err != nil {
+			if !errors.Is(err, ErrNotOurs) && !errors.Is(err, ErrVersion) {
+				t.Errorf("an error of no class: %v", err)
+			}
+			return
+		}
+		db, err := Open("new", specimenOptions(fs))
+		must(t, err)
+		defer db.Close()
+		verify(t, db)
+		if db.c.keys != stats.Keys {
+			t.Errorf("%d keys, said to be %d", db.c.keys, stats.Keys)
+		}
+	})
+}
+
 // FuzzFrames appends frames with right checksums and nonsense in them, as a program with
 // an error might write. Nothing may panic or hang.
 func FuzzFrames(f *testing.F) {

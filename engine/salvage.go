@@ -102,13 +102,22 @@ func openWreck(fs vfs.FS, dir string, report func(string)) (*wreck, error) {
 	}
 	w.geo = geometry{uint(w.man.segmentBits)}
 	w.readWatermark()
-	w.last = max(numbers[len(numbers)-1], w.man.head, w.geo.number(w.synced))
+	w.last = w.man.head
+	if w.inLog(w.geo.number(w.synced)) {
+		w.last = w.geo.number(w.synced)
+	}
 	for _, num := range numbers {
-		if num >= w.man.head {
+		if w.inLog(num) {
+			w.last = max(w.last, num)
 			w.identify(num)
 		}
 	}
 	return w, nil
+}
+
+// inLog tells whether a segment of this number may belong to the log.
+func (w *wreck) inLog(num uint64) bool {
+	return num >= w.man.head && num-w.man.head <= LogSpan>>w.geo.bits
 }
 
 // guess finds out what the manifest would say: from the headers of segments, and from
@@ -212,12 +221,15 @@ func (w *wreck) read(num uint64, limit int64) (b []byte, err error) {
 // and lost for what is between them and cannot be read.
 func (w *wreck) walk(enter func(num uint64) error, visit func(addr uint64, raw []byte, r *record) error, lost func(loss)) error {
 	for num := w.man.head; num <= w.last; num++ {
-		cause, there := w.files[num]
-		if !there {
-			cause = errMissing
-		}
-		if cause != nil {
-			lost(loss{span: span{w.geo.start(num), w.end(num, 0)}, cause: cause})
+		if cause := w.unusable(num); cause != nil {
+			first := num
+			for num < w.last && w.unusable(num+1) == cause {
+				num++
+			}
+			if num > first {
+				cause = fmt.Errorf("%w, and so it is with %d that follow", cause, num-first)
+			}
+			lost(loss{span: span{w.geo.start(first), w.end(num, 0)}, cause: cause})
 			continue
 		}
 		if err := enter(num); err != nil {
@@ -228,6 +240,15 @@ func (w *wreck) walk(enter func(num uint64) error, visit func(addr uint64, raw [
 		}
 	}
 	return nil
+}
+
+// unusable is why a segment cannot be read, nil if it can.
+func (w *wreck) unusable(num uint64) error {
+	cause, there := w.files[num]
+	if !there {
+		return errMissing
+	}
+	return cause
 }
 
 // end is the address at which the records of a segment end if they are all there: what
