@@ -316,8 +316,14 @@ func (db *DB) checkCopy(at *moment) error {
 		return err
 	}
 	end, reached, stop := db.log.frames(from, func(f *frame) error {
+		if db.opt.Canceled() {
+			return ErrCanceled
+		}
 		return f.each(func(addr uint64, r *record) error { return db.noteValueFile(live, addr, r) })
 	})
+	if errors.Is(stop, ErrCanceled) {
+		return stop
+	}
 	if end != at.end {
 		return db.log.damaged(reached, stop)
 	}

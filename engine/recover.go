@@ -339,6 +339,9 @@ func (db *DB) redoIndex(from, end mark) error {
 			if err := db.idx.writeSoft(); err != nil {
 				return err
 			}
+			if db.unfinished && db.opt.Canceled() {
+				return ErrCanceled
+			}
 			if time.Since(said) > time.Second {
 				said = time.Now()
 				db.opt.Log(fmt.Sprintf("recovering %s: %d of %d MiB of log, %.0f s", db.dir, (f.end.addr-from.addr)>>20,

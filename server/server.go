@@ -137,6 +137,7 @@ func (cfg *Config) setDefaults() {
 // open opens the database and makes it if there is none, so that this process has it.
 func (s *Server) open() error {
 	s.cfg.Engine.Log = func(line string) { s.log.Info(line) }
+	s.cfg.Engine.Canceled = s.stopping.Load // so that the end does not wait for a backup
 	db, err := engine.Open(s.cfg.DB, s.cfg.Engine)
 	if err != nil {
 		return err
