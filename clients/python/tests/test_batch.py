@@ -85,8 +85,8 @@ class Run(TestCase):
     def test_ends_that_are_no_commands(self):
         nubdb.run("SET a 1")
         with self.assertRaises(nubdb.TimeoutError) as caught:
-            nubdb.run("SET a 2\nSLEEP 100", timeout=0.05)
-        self.assertIn("50ms", str(caught.exception))
+            nubdb.run("SET a 2\nSLEEP 100", timeout=0.5)
+        self.assertIn("500ms", str(caught.exception))
         self.assertEqual(nubdb.run("GET a"), ["2"])
         with self.assertRaises(nubdb.UsageError) as caught:
             nubdb.run("PING", options=["--nonsense"])
