@@ -100,7 +100,10 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 	db := tx.db
 	at := &db.compaction.at
 	c := cursor{log: &db.log, addr: *at}
-	for end := *at + most; c.addr < end && db.log.number(c.addr) < db.log.cur.num; {
+	for end, n := *at+most, 0; c.addr < end && db.log.number(c.addr) < db.log.cur.num; n++ {
+		if n%prefetchMax == 0 {
+			tx.prefetchFrom(c)
+		}
 		_, r, err := c.next(0)
 		if err != nil {
 			return db.log.damaged(c.addr, err)

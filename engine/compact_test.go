@@ -137,6 +137,42 @@ func TestCompactInBackground(t *testing.T) {
 	})
 }
 
+// TestCompactClear clears a large database in a short process: the next few give back what
+// was in the log, of which they read nothing.
+func TestCompactClear(t *testing.T) {
+	fs := vfs.NewCrash(1, vfs.CrashOptions{})
+	o := Options{FS: fs, tuning: crowded}
+	db := mustOpen(t, testDir, o)
+	update(t, db, func(tx *Tx) {
+		for i := range 1000 {
+			must(t, tx.Put(fmt.Appendf(nil, "k:%d", i), text(strings.Repeat("v", 2000))))
+		}
+	})
+	must(t, db.Sync())
+	must(t, db.Close())
+	fs.FlipBit(join(testDir, segmentName(5)), 8*segmentHeader+1000) // nobody will notice
+	for n := range 100 {
+		db := mustOpen(t, testDir, o)
+		update(t, db, func(tx *Tx) {
+			if n == 0 {
+				must(t, tx.Clear())
+			}
+			must(t, tx.Put([]byte("k"), text("v")))
+		})
+		must(t, db.Sync())
+		must(t, db.Close())
+	}
+	if n, _ := logFiles(t, fs, testDir); n != 1 {
+		t.Errorf("%d segments are left", n)
+	}
+	db = mustOpen(t, testDir, o)
+	if items := content(t, db); len(items) != 1 {
+		t.Errorf("%d keys", len(items))
+	}
+	verify(t, db)
+	must(t, db.Close())
+}
+
 // TestCompactMoves compacts everything that there can be: nothing is lost, and nothing
 // comes back.
 func TestCompactMoves(t *testing.T) {

@@ -13,6 +13,8 @@
 //     during one sync, or twice that and the size of the index where only short
 //     processes ran.
 //   - Keys, values and index are in mapped files, not on the heap.
+//   - The log takes at most 2.5 times the live bytes and two segments, whoever writes:
+//     one process for ever, or thousands for a moment each.
 //
 // # Caveats
 //
@@ -29,6 +31,7 @@
 // mapped file that finds a key's newest record, and can be made again from the log.
 // What is committed but not yet durable is in the index's layers in memory
 // (pending.go). Sync (sync.go) makes the log durable and then moves the layers into
-// the index. Opening (recover.go) redoes what the index does not have yet.
+// the index. Opening (recover.go) redoes what the index does not have yet. Compaction
+// (compact.go) moves what counts from the log's beginning to its end.
 // docs/FORMAT.md describes every byte on disk.
 package engine
