@@ -19,10 +19,21 @@ type database struct {
 func newDatabase(cfg Config) *database {
 	d := &database{hold: command.NewDatabase(command.DatabaseOptions{
 		Path: cfg.DB, Engine: cfg.Engine, Sync: cfg.Sync, Report: say, Connect: cfg.Connect,
+		Waiting: sayWaiting,
 	})}
 	d.rest = time.AfterFunc(time.Hour, d.idle)
 	d.rest.Stop()
 	return d
+}
+
+// sayAfter is how long somebody waits for another process without being told why.
+const sayAfter = 500 * time.Millisecond
+
+// sayWaiting waits for another process, and says so if that takes its time.
+func sayWaiting(wait func()) {
+	soon := time.AfterFunc(sayAfter, func() { say("waiting for the process that has the database; Ctrl-C gives up") })
+	defer soon.Stop()
+	wait()
 }
 
 // open opens the database, which may wait for another process.

@@ -363,6 +363,28 @@ func TestShellOnBusyDatabase(t *testing.T) {
 	c.expectExit(124)
 }
 
+// Who has to wait for another process is told so, and can give up.
+func TestShellWaits(t *testing.T) {
+	dir := t.TempDir()
+	c := start(t, dir, env("NUBDB_TEST_LOCK_TIMEOUT=1h"))
+	c.expect("nubdb>")
+	c.keys("SET k 1\r")
+	c.expect("OK", "nubdb>")
+	db, err := engine.Open(filepath.Join(dir, "nubdb.db"), engine.Options{LockTimeout: safetyNet}) // the shell lets go of it
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.keys("GET k\r")
+	c.expect("nubdb> GET k", "nubdb: waiting for the process that has the database; Ctrl-C gives up")
+	c.keys(ctrlC)
+	c.expectEnd("nubdb>")
+	c.keys("GET k\r")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(`"1"`, "nubdb>")
+}
+
 func TestShellOnSomethingElse(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "nubdb.db"), []byte("no database"), 0o600); err != nil {
