@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -20,6 +22,7 @@ type crowd struct {
 	processes  int
 	increments int // of each
 	shells     int // that stand idle beside them
+	servers    bool // start and stop all the while, and have the database in between
 	// long is how long a batch goes on beside them that never waits for input.
 	long time.Duration
 }
@@ -27,13 +30,19 @@ type crowd struct {
 // processes measures how long a process of a crowd waits at most for an answer.
 func processes(b *bench) error {
 	c := crowd{processes: 200, increments: 1000, shells: 3, long: time.Minute}
-	start := time.Now()
-	longest, err := c.run(b)
-	if err != nil {
-		return err
+	for _, c.servers = range []bool{false, true} {
+		start := time.Now()
+		longest, err := c.run(b)
+		if err != nil {
+			return err
+		}
+		beside := fmt.Sprintf("%d shells and a batch of %v", c.shells, c.long)
+		if c.servers {
+			beside += ", while servers come and go"
+		}
+		b.print("processes %d x %d INCR beside %s: exact sum in %v", c.processes, c.increments, beside, time.Since(start).Round(time.Millisecond))
+		b.print("processes longest wait for an answer: %v (goal: at most 5s)", longest.Round(time.Millisecond))
 	}
-	b.print("processes %d x %d INCR beside %d shells and a batch of %v: exact sum in %v", c.processes, c.increments, c.shells, c.long, time.Since(start).Round(time.Millisecond))
-	b.print("processes longest wait for an answer: %v (goal: at most 5s)", longest.Round(time.Millisecond))
 	return nil
 }
 
@@ -41,6 +50,7 @@ func processes(b *bench) error {
 // an answer. An error is any process that failed, and any sum that is not exact.
 func (c crowd) run(b *bench) (longest time.Duration, err error) {
 	db := b.path("crowd.db")
+	defer os.RemoveAll(db)
 	var wg sync.WaitGroup
 	waits := make([]time.Duration, c.processes)
 	errs := make([]error, c.processes+1)
@@ -53,12 +63,16 @@ func (c crowd) run(b *bench) (longest time.Duration, err error) {
 	}
 	acknowledged := 0
 	wg.Go(func() { acknowledged, errs[c.processes] = b.longBatch(db, c.long) })
+	serversEnd := func() error { return nil }
+	if c.servers {
+		serversEnd = b.comeAndGo(db)
+	}
 	ways := []increment{(*bench).runEach, (*bench).askEach, (*bench).pipeAll}
 	for i := range c.processes {
 		wg.Go(func() { waits[i], errs[i] = ways[i%len(ways)](b, db, c.increments) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, serversEnd())...); err != nil {
 		return 0, err
 	}
 	for _, w := range waits {
@@ -187,4 +201,49 @@ func (b *bench) idleShell(db string) (end func(), err error) {
 			return end, nil
 		}
 	}
+}
+
+// comeAndGo starts a server, stops it as soon as it has answered some commands, and so on,
+// until end is called.
+func (b *bench) comeAndGo(db string) (end func() error) {
+	quit, done := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			select {
+			case <-quit:
+				done <- nil
+				return
+			default:
+			}
+			if err := b.serve(db); err != nil {
+				<-quit
+				done <- err
+				return
+			}
+		}
+	}()
+	return func() error { close(quit); return <-done }
+}
+
+// serve runs a server until it has answered a hundred commands of its own.
+func (b *bench) serve(db string) error {
+	p := exec.Command(b.nubdb, patience, "-d", db, "--server", "0")
+	stderr, err := p.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.Start(); err != nil {
+		return err
+	}
+	log := bufio.NewScanner(stderr)
+	for log.Scan() && !strings.Contains(log.Text(), "ready") {
+	}
+	for range 100 {
+		if _, _, err = (command{args: []string{b.nubdb, patience, "-d", db, "PING"}}).execute(); err != nil {
+			break
+		}
+	}
+	p.Process.Signal(syscall.SIGTERM)
+	io.Copy(io.Discard, stderr)
+	return errors.Join(err, p.Wait())
 }

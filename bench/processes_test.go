@@ -18,12 +18,14 @@ func TestCrowd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(b.dir)
-	longest, err := c.run(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("longest wait for an answer: %v", longest)
-	if longest > 5*time.Second {
-		t.Errorf("somebody waited %v", longest)
+	for _, c.servers = range []bool{false, true} {
+		longest, err := c.run(b)
+		if err != nil {
+			t.Fatalf("servers %v: %v", c.servers, err)
+		}
+		t.Logf("servers %v: longest wait for an answer: %v", c.servers, longest)
+		if longest > 5*time.Second {
+			t.Errorf("servers %v: somebody waited %v", c.servers, longest)
+		}
 	}
 }
