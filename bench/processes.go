@@ -20,8 +20,8 @@ import (
 // others: each increments the same key, in one of the ways of increment.
 type crowd struct {
 	processes  int
-	increments int // of each
-	shells     int // that stand idle beside them
+	increments int  // of each
+	shells     int  // that stand idle beside them
 	servers    bool // start and stop all the while, and have the database in between
 	// long is how long a batch goes on beside them that never waits for input.
 	long time.Duration
