@@ -2,6 +2,7 @@
 // they are installed, and prints one line for each figure:
 //
 //	go run ./bench [init] [startup] [open] [load] [processes] [server] [latency] [space]
+//	go run ./bench soak
 //
 // Runs to be compared are interleaved, and medians are compared, so that a machine whose
 // speed drifts does not decide. Run it while nothing else is at work. Temporary files go
@@ -20,17 +21,19 @@ import (
 
 // A benchmark prints its figures and fails if it cannot measure.
 var benchmarks = []struct {
-	name string
-	run  func(*bench) error
+	name  string
+	run   func(*bench) error
+	named bool // runs only when it is asked for by name
 }{
-	{"init", initialization},
-	{"startup", startup},
-	{"open", open},
-	{"load", load},
-	{"processes", processes},
-	{"server", server},
-	{"latency", latency},
-	{"space", space},
+	{name: "init", run: initialization},
+	{name: "startup", run: startup},
+	{name: "open", run: open},
+	{name: "load", run: load},
+	{name: "processes", run: processes},
+	{name: "server", run: server},
+	{name: "latency", run: latency},
+	{name: "space", run: space},
+	{name: "soak", run: soaks, named: true},
 }
 
 func main() {
@@ -47,7 +50,7 @@ func run(names []string) error {
 	}
 	defer os.RemoveAll(b.dir)
 	for _, bm := range benchmarks {
-		if len(names) > 0 && !slices.Contains(names, bm.name) {
+		if !slices.Contains(names, bm.name) && (len(names) > 0 || bm.named) {
 			continue
 		}
 		if err := bm.run(b); err != nil {
