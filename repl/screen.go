@@ -10,8 +10,8 @@ import (
 // drawing counts a character as a column when it moves the cursor back, which is
 // wrong with wide ones, and can loop for ever in narrow windows. So what it
 // writes for that is replaced: it hands the line to Paint (as its Painter) and
-// writes the picture next, or it writes clearLine, both to Write (as its Stdout).
-// Its search line is shown below the line, and the rest of what it writes passes.
+// writes the picture next, to Write (as its Stdout). Its search line is shown below the
+// line.
 type screen struct {
 	out     io.Writer
 	size    func() (columns, rows int)
@@ -31,8 +31,12 @@ type screen struct {
 	row     int      // where the terminal's cursor is, counted from the row of the prompt
 }
 
-// clearLine is what readline begins with when it takes a line from the screen.
-const clearLine = "\x1b[J"
+// What terminals understand.
+const (
+	clearLine  = "\x1b[J" // and all that is below
+	cursorHome = "\x1b[H"
+	bell       = "\a"
+)
 
 // Between these the terminal marks what is pasted.
 const (
@@ -73,8 +77,9 @@ func (s *screen) Paint(line []rune, cursor int) []rune {
 	return nil
 }
 
-// Write draws the line if b is readline's picture of it, drops b if it only
-// clears the line, which drawing does itself, and passes it on otherwise.
+// Write draws the line if b is readline's picture of it, shows its search line below it,
+// and passes the bell and Ctrl-L. Everything else would take the line from the screen,
+// which drawing does itself, and comes in pieces if the line is long.
 func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,14 +87,13 @@ func (s *screen) Write(b []byte) (int, error) {
 	case s.painted:
 		s.painted = false
 		return len(b), s.draw()
-	case bytes.HasPrefix(b, []byte(clearLine)):
-		return len(b), nil
 	case bytes.Contains(b, []byte("-i-search: ")):
 		s.below = []string{searchLine(b, s.width())}
 		return len(b), s.draw()
+	case string(b) == bell || string(b) == cursorHome:
+		return s.out.Write(b)
 	}
-	_, err := s.out.Write(b)
-	return len(b), err
+	return len(b), nil
 }
 
 // searchLine is the text of what readline draws to show what is searched for.

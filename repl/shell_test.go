@@ -129,6 +129,19 @@ func TestShellPasteOfLines(t *testing.T) {
 	c.expect("nubdb> SLEEP 1000")
 }
 
+// A line of a megabyte is edited like any other.
+func TestShellPasteOfMegabyte(t *testing.T) {
+	c := start(t, t.TempDir())
+	c.expect("nubdb>")
+	pasted := make(chan struct{})
+	go func() { // what the terminal does not take at once
+		defer close(pasted)
+		c.keys(pasteBegin + "SET k " + strings.Repeat("x", 1<<20) + pasteEnd + "y" + backspace + "\rSTRLEN k\r")
+	}()
+	c.expect("OK", "nubdb> STRLEN k", "(integer) 1048576", "nubdb>")
+	<-pasted
+}
+
 func TestShellHistory(t *testing.T) {
 	dir := t.TempDir()
 	c := start(t, dir)
