@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"time"
@@ -48,12 +49,16 @@ func (r *run) forwarded(name string, path ...string) (bool, error) {
 		args = append(args, []byte(p))
 	}
 	reply := r.db.Run(args)
-	if reply.IsError() {
-		r.note(statusOfReply(reply.Str))
-		r.say("%s", reply.Str)
+	switch {
+	case !reply.IsError():
+		r.done()
 		return true, nil
+	case bytes.HasPrefix(reply.Str, []byte("ERR "+engine.ErrExists.Error())):
+		r.note(StatusUsage) // as if it had been found here
+	default:
+		r.note(statusOfReply(reply.Str))
 	}
-	r.done()
+	r.say("%s", reply.Str)
 	return true, nil
 }
 

@@ -382,3 +382,55 @@ func TestBackupCrash(t *testing.T) {
 		}
 	}
 }
+
+// TestBackupBetweenProcesses: whenever the backup lets go of the database another process
+// writes, compacts, and removes what the backup has seen. The copy is that of one moment.
+func TestBackupBetweenProcesses(t *testing.T) {
+	fs := vfs.NewMem()
+	now := int64(1)
+	o := Options{FS: fs, Inline: true, Clock: func() int64 { return now }, tuning: crowded}
+	o.setDefaults(testDir)
+	n, looks := 0, 0
+	other := func(transactions int) {
+		db := openTest(t, fs, testDir, &now)
+		for range transactions {
+			n++
+			must(t, writeNumber(db, n))
+		}
+		must(t, db.Sync())
+		if looks > 0 {
+			must(t, db.Compact(true))
+		}
+		// What the next look finds new is more than is copied in the last round.
+		for range transactions {
+			n++
+			must(t, writeNumber(db, n))
+		}
+		must(t, db.Close())
+	}
+	other(1000)
+	seen := 0
+	with := func(look func(*DB) error) error {
+		db := openTest(t, fs, testDir, &now)
+		err := look(db)
+		seen = n
+		must(t, db.Close())
+		if looks++; looks < 5 {
+			other(1000)
+		}
+		return err
+	}
+	must(t, runBackup(backup{fs: fs, dir: testDir, toFS: fs, to: backupDir, opt: o}, with))
+	if looks != 6 {
+		t.Errorf("%d looks", looks)
+	}
+	db := openTest(t, fs, backupDir, &now)
+	defer db.Close()
+	verify(t, db)
+	if got := get(t, db, "0"); got != strconv.Itoa(seen) {
+		t.Errorf("the copy is of transaction %s, the last look was at %d", got, seen)
+	}
+	if got := get(t, db, "49"); got != strconv.Itoa(seen) {
+		t.Errorf("key 49 is of transaction %s", got)
+	}
+}

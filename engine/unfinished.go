@@ -68,6 +68,7 @@ func abandon(fs vfs.FS, dir string, made bool) {
 // newUnfinished is the database to be in a directory that beginUnfinished has made.
 func newUnfinished(fs vfs.FS, dir string, o Options, man manifest) (*DB, error) {
 	o.FS, o.ReadOnly, o.MaxSize = fs, false, 0
+	o.Log = func(string) {} // that its index is made is no news
 	db := &DB{dir: dir, opt: o, fs: fs, man: man, unfinished: true}
 	db.readers.New = func() any { return new(Tx) }
 	db.syncer.init(db)
