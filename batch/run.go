@@ -209,6 +209,9 @@ func (r *run) execute(src *source, cmd *wire.Command) error {
 		}
 	}
 	r.issued++
+	if spec != nil && spec.Has(command.Stream) && cmd.Line == 0 {
+		return r.stream(cmd)
+	}
 	if err := r.db.Do(spec, cmd); err != nil {
 		return r.unusable(err)
 	}

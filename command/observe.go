@@ -137,7 +137,7 @@ func (s *Session) note() {
 	t.calls, t.hits, t.misses = 0, 0, 0
 	now := s.clock
 	s.clock = 0
-	if s.opt.Push == nil {
+	if s.opt.Addr == "" {
 		return // nobody is interested in a session without a connection
 	}
 	if now == 0 {

@@ -55,7 +55,7 @@ func compact(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := checkCompact(args); err != nil {
 		return wire.Reply{}, err
 	}
-	return wire.OK, s.db.Compact(len(args) == 2 || s.opt.Push == nil)
+	return wire.OK, s.db.Compact(len(args) == 2 || s.opt.Addr == "")
 }
 
 func checkCompact(args [][]byte) error {

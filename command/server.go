@@ -60,7 +60,7 @@ func verify(s *Session, _ [][]byte) (wire.Reply, error) {
 
 // BACKUP path. A server's current directory is not that of its clients.
 func backup(s *Session, args [][]byte) (wire.Reply, error) {
-	if s.opt.Push != nil && (len(args[1]) == 0 || args[1][0] != '/') {
+	if s.opt.Addr != "" && (len(args[1]) == 0 || args[1][0] != '/') {
 		return wire.Reply{}, errRelative
 	}
 	return wire.OK, s.db.Backup(string(args[1]))

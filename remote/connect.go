@@ -53,6 +53,9 @@ func greeting(o command.PeerOptions) [][]byte {
 		sync = "no"
 	}
 	args = append(args, []byte("SYNC"), []byte(sync))
+	if o.Messages {
+		args = append(args, []byte("STREAM"))
+	}
 	if o.Owner != "" {
 		args = append(args, []byte("OWNER"), []byte(o.Owner))
 	}

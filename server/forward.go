@@ -11,19 +11,21 @@ import (
 // forwardVersion is that of the protocol of the socket in the database's directory, over
 // which other processes run their commands here while this one has the database:
 //
-//	NUBDB 1 [READONLY] [SYNC always|everysec|end|no] [OWNER text]     first; answers OK
+//	NUBDB 1 [READONLY] [SYNC always|everysec|end|no] [OWNER text] [STREAM]   first; answers OK
 //	commands, as over any connection, in RESP3
 //	NUBDB ATOMIC, commands (each answers QUEUED), NUBDB COMMIT        all or nothing
 //
 // NUBDB COMMIT answers the number of replies that follow, then those, the last of them an
 // error if a command failed, then OK or why nothing was done. A server that leaves sends
-// the push (leave, N) when it has answered N requests after the first, and closes.
+// the push (leave, N) when it has answered N requests after the first, and closes. Only
+// with STREAM are there messages of SUBSCRIBE and MONITOR; otherwise those are errors.
 const forwardVersion = "1"
 
 // forward is what a connection over that socket keeps.
 type forward struct {
 	greeted    bool
 	owner      string
+	stream     bool   // the client takes messages
 	noSync     bool   // the client does not want an atomic run to be on stable storage
 	answered   int64  // requests after the greeting
 	atomic     bool   // between NUBDB ATOMIC and NUBDB COMMIT
@@ -82,6 +84,9 @@ func (f *forward) greet(c *conn, args [][]byte) {
 		switch word := strings.ToUpper(string(args[0])); {
 		case word == "READONLY":
 			readOnly = true
+			continue
+		case word == "STREAM":
+			f.stream = true
 			continue
 		case len(args) == 1:
 			f.refuse(c, word+" needs a value")

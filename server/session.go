@@ -16,12 +16,16 @@ func (c *conn) startSession(readOnly bool) {
 		c.session.Close()
 	}
 	s := c.loop.server
-	c.session = s.instance.NewSession(command.Options{
+	o := command.Options{
 		ReadOnly: readOnly, Local: c.local,
 		Report: func(fault string) { s.log.Error("damage found", "fault", fault) },
 		Addr:   c.addr, LocalAddr: c.localAddr, FD: c.fd,
 		Push: c.push, Kill: c.kill,
-	})
+	}
+	if c.forward != nil && !c.forward.stream {
+		o.Push = nil
+	}
+	c.session = s.instance.NewSession(o)
 }
 
 // enter makes the commands to come, of session s, a part of the group of this turn.
