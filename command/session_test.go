@@ -425,7 +425,7 @@ func TestBackupCommand(t *testing.T) {
 		want string
 	}{
 		{Options{}, "BACKUP " + dir + "/remote", "ERR BACKUP is not allowed over the network: use it on the machine of the database"},
-		{Options{Local: true, Push: func(*wire.Reply) {}}, "BACKUP relative", "ERR BACKUP needs an absolute path here: the current directory of the server is not yours"},
+		{Options{Local: true, Addr: "127.0.0.1:1000", Push: func(*wire.Reply) {}}, "BACKUP relative", "ERR BACKUP needs an absolute path here: the current directory of the server is not yours"},
 		{Options{Local: true}, "BACKUP " + dir + "/none", "ERR database does not exist: " + dir + "/db"},
 		{Options{Local: true}, "SET k v", "OK"},
 		{Options{Local: true}, "BACKUP " + dir + "/copy", "OK"},
