@@ -16,6 +16,7 @@ const scanCount = "1000"
 // what it prints is what SCAN promises: keys that are there throughout are printed, others
 // may be, and a key that is written meanwhile may be printed twice.
 func Scan(cfg Config, pattern []byte) int {
+	cfg.Progress = ProgressNever // nobody knows how many keys are to come
 	return runMode(cfg, func(r *run) error { return r.scan(pattern) })
 }
 

@@ -72,7 +72,7 @@ type backup struct {
 	values   map[uint64]bool  // these are copied
 	buf      []byte
 	copied   int64
-	total    int64 // to be copied, as far as is known
+	total    int64 // to be copied, as far as is known; then it is all read once more
 }
 
 // moment is a database between two transactions.
@@ -244,7 +244,7 @@ func (b *backup) copyPiece(p piece) (n int64, err error) {
 			break
 		}
 		n, b.copied = n+int64(m), b.copied+int64(m)
-		if err = b.opt.goOn(b.copied, b.total); err != nil || end {
+		if err = b.opt.goOn(b.copied, 2*b.total); err != nil || end {
 			break
 		}
 	}
@@ -263,7 +263,7 @@ func (b *backup) finish(at *moment) (err error) {
 	}
 	db, err := newUnfinished(b.toFS, b.to, b.opt, at.man)
 	if err == nil {
-		err = db.checkCopy(at)
+		err = db.checkCopy(at, b.copied)
 	}
 	if err == nil {
 		err = db.recover()
@@ -308,16 +308,20 @@ func (b *backup) tidy(head uint64) error {
 	return b.toFS.SyncDir(b.to)
 }
 
-// checkCopy reads all of a copy, verifies it, and removes value files that no key has.
-func (db *DB) checkCopy(at *moment) error {
-	live := map[uint64]reference{}
+// checkCopy reads all of a copy, of so many bytes, verifies it, and removes value files that
+// no key has.
+func (db *DB) checkCopy(at *moment, size int64) error {
+	live, told := map[uint64]reference{}, int64(0)
 	from, err := db.startOfLog()
 	if err != nil {
 		return err
 	}
 	end, reached, stop := db.log.frames(from, func(f *frame) error {
-		if db.opt.Canceled() {
-			return ErrCanceled
+		if done := int64(f.end.addr - from.addr); done-told >= 1<<20 {
+			told = done
+			if err := db.opt.goOn(size+min(done, size), 2*size); err != nil {
+				return err
+			}
 		}
 		return f.each(func(addr uint64, r *record) error { return db.noteValueFile(live, addr, r) })
 	})

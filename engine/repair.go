@@ -152,6 +152,9 @@ func (r *repair) run(o Options) (err error) {
 		return err
 	}
 	r.compareCounts()
+	if err := r.goOn(r.last+1, 1); err != nil {
+		return err
+	}
 	return r.db.complete()
 }
 
