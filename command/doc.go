@@ -11,9 +11,11 @@
 // was made and was removed again by another session as unchanged. A Session
 // belongs to one goroutine at a time, Interrupt excepted.
 //
-// Usage: one Session for each client, script or shell. Look a command up with
-// Lookup, check it without a database with Check, run it with Session.Do.
+// Usage: one Instance for each open database, and of it one Session for each
+// client, script or shell. Find a command's row with Find, check a command without
+// a database with Check, run it with Session.Do.
 //
 // Everything about a command is in its row of the table (table_*.go, one file
-// for each group): dispatch, arity errors, HELP and Check are derived from it.
+// for each group): dispatch, arity errors, HELP, COMMAND, Check and what may be shown
+// of a command that holds a password are derived from it.
 package command
