@@ -41,7 +41,6 @@ type process struct {
 	*exec.Cmd
 	t    *testing.T
 	addr string
-	log  io.Reader // what it says after it is ready
 }
 
 // startProcess starts a server on the database in dir and waits until it is ready.
