@@ -196,7 +196,7 @@ func descriptors(pid int) (int, error) {
 const (
 	soakKeys  = 20      // of each client
 	longValue = 2 << 20 // bytes, which get a file of their own
-	oneLongIn = 500    // commands
+	oneLongIn = 500     // commands
 )
 
 // ledger is what a client knows of its keys, which nobody else writes.
