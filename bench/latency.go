@@ -40,14 +40,13 @@ func latency(b *bench) error {
 		return err
 	}
 	random := func(int) int { return s.r.IntN(n) }
-	if err := s.measure(b, fmt.Sprintf("overwriting %d of them", overwrites), overwrites, random); err != nil {
-		return err
-	}
-	// So much that the log is too long, and then what runs beside compaction.
-	for range 2*n/overwrites + 1 {
-		if err := s.measure(b, "overwriting, compaction when it is due", overwrites, random); err != nil {
+	for range n * 3 / 2 { // the log is so long then that there is compaction all the time
+		if err := s.set(random(0)); err != nil {
 			return err
 		}
+	}
+	if err := s.measure(b, "overwriting them while compaction runs", overwrites, random); err != nil {
+		return err
 	}
 	stats, err := db.Stats()
 	if err != nil {
@@ -58,7 +57,7 @@ func latency(b *bench) error {
 	if err := db.Compact(false); err != nil {
 		return err
 	}
-	if err := s.measure(b, "overwriting while all is compacted", overwrites/3, random); err != nil {
+	if err := s.measure(b, "overwriting them while all is compacted", overwrites/3, random); err != nil {
 		return err
 	}
 	s.close()

@@ -6,7 +6,8 @@
 //
 // Runs to be compared are interleaved, and medians are compared, so that a machine whose
 // speed drifts does not decide. Run it while nothing else is at work. Temporary files go
-// to $TMPDIR, which must not be in memory for the figures to mean anything.
+// to $TMPDIR, which must not be in memory for the figures to mean anything. For a quick
+// look, NUBDB_BENCH_KEYS makes latency load fewer keys, and NUBDB_BENCH_RUNS space fewer runs.
 package main
 
 import (

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Compaction keeps the log from growing without bound, as in a circle: what still
@@ -40,6 +41,13 @@ type compaction struct {
 // payFactor bytes of old log are gone through for each byte that is written. With a log
 // of twice the live bytes, 2 would do in the long run.
 const payFactor = 4
+
+// compactHold is how long a piece may hold the lock, also if it has to be read from the
+// disk; compactAhead is how many records are read ahead, and then the time is looked at.
+const (
+	compactHold  = time.Millisecond
+	compactAhead = 16
+)
 
 // excess is how many bytes the log is longer than it should be: what has not been gone
 // through may be twice as long as what is alive, and a little more.
@@ -100,9 +108,14 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 	db := tx.db
 	at := &db.compaction.at
 	c := cursor{log: &db.log, addr: *at}
+	begin := time.Now()
 	for end, n := *at+most, 0; c.addr < end && db.log.number(c.addr) < db.log.cur.num; n++ {
-		if n%prefetchMax == 0 {
-			tx.prefetchFrom(c)
+		if n%compactAhead == 0 {
+			// What is not in memory takes longer, and nobody must wait for that.
+			if time.Since(begin) > compactHold && !db.opt.Inline {
+				return nil
+			}
+			tx.prefetchFrom(c, compactAhead)
 		}
 		_, r, err := c.next(0)
 		if err != nil {
@@ -182,7 +195,7 @@ func (db *DB) owe(from uint64) {
 	}
 	excess := db.excess()
 	if db.syncer.started.Load() {
-		excess -= db.inLog()/4 + db.opt.slack/2
+		excess -= db.inLog()/8 + db.opt.slack/2
 	}
 	if excess <= 0 {
 		c.owed.Store(0)
@@ -191,12 +204,18 @@ func (db *DB) owe(from uint64) {
 	c.owed.Add(payFactor * int64(db.log.end-from))
 }
 
-// pay goes through as much of the log as is owed, but for less than rest bytes.
+// pay goes through as much of the log as is owed, but for less than rest bytes. It takes
+// at most a millisecond for each piece; what takes longer, because it must come from the
+// disk, is left to those who write later.
 func (db *DB) pay(rest int64) {
 	c := &db.compaction
-	for {
+	for pieces := c.owed.Load()/int64(db.opt.piece) + 1; ; pieces-- {
 		owed := c.owed.Load()
 		if owed < max(rest, 1) {
+			return
+		}
+		if pieces == 0 {
+			c.owed.Store(rest)
 			return
 		}
 		n, _, err := db.compactSome(uint64(owed))

@@ -42,17 +42,16 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	tx.touched += places.read()
 }
 
-// prefetchFrom reads ahead the lines of the index that the keys of the records from a
-// cursor on have, as many as are asked for in between. Of two million keys that saved a
-// fifth of compaction's time.
-func (tx *Tx) prefetchFrom(c cursor) {
+// prefetchFrom reads ahead the lines of the index that the keys of the next records from a
+// cursor on have. Of two million keys that saved a fifth of compaction's time.
+func (tx *Tx) prefetchFrom(c cursor, records int) {
 	db := tx.db
 	if db.idx.size < prefetchFrom || c.seg == nil || db.log.number(c.addr) != c.seg.num {
 		return
 	}
 	var places fetch
 	b := c.seg.bytes(c.addr)
-	for range prefetchMax {
+	for range min(records, prefetchMax) {
 		r, err := decodeRecord(b)
 		if err != nil {
 			break // whoever comes to it will see

@@ -45,9 +45,9 @@ func (db *DB) Sync() error {
 	if !db.syncer.started.Load() {
 		db.pay(0)
 	}
-	db.syncer.waiting.Add(1)
+	db.syncer.syncing.Add(1)
+	defer db.syncer.syncing.Add(-1)
 	db.syncMu.Lock()
-	db.syncer.waiting.Add(-1)
 	defer db.syncMu.Unlock()
 	return db.sync()
 }
@@ -390,7 +390,7 @@ type syncer struct {
 	db      *DB
 	backlog atomic.Int64 // size of the newest layer
 	behind  atomic.Bool  // a sync is due or under way
-	waiting atomic.Int32 // calls of Sync that wait for their turn
+	syncing atomic.Int32 // calls of Sync that wait for their turn, or are at work
 
 	once    sync.Once
 	started atomic.Bool
@@ -485,8 +485,9 @@ func (s *syncer) run() {
 	}
 }
 
-// compact moves what counts in the oldest part of the log until it is time for another
-// sync; it tells whether one is of use.
+// compact moves what counts in the oldest part of the log, at least a piece of it, until
+// it is time for another sync, or somebody else wants one, who should not have to share
+// lock and disk; it tells whether a sync is of use.
 func (s *syncer) compact() (more bool) {
 	for read, wrote := int64(0), int64(0); !s.stopping(); {
 		n, w, err := s.db.compactSome(s.db.opt.piece)
@@ -495,7 +496,7 @@ func (s *syncer) compact() (more bool) {
 		}
 		read, wrote = read+n, wrote+w
 		// What it writes must not be much: whoever syncs next has to wait for it.
-		if most := int64(s.db.opt.syncEvery); read >= 4*most || wrote >= most/8 {
+		if most := int64(s.db.opt.syncEvery); read >= 4*most || wrote >= most/8 || s.syncing.Load() > 0 {
 			return true
 		}
 	}
@@ -526,7 +527,7 @@ func (s *syncer) patience() (stop func() bool) {
 	s.db.mu.RUnlock()
 	return func() bool {
 		pieces++
-		return s.stopping() || s.waiting.Load() > 0 || pieces >= most && len(s.kick) > 0
+		return s.stopping() || s.syncing.Load() > 0 || pieces >= most && len(s.kick) > 0
 	}
 }
 
