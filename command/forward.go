@@ -137,7 +137,10 @@ func (d *Database) collect() error {
 	for f.peer != nil && !d.atomic.wanted && f.answered < len(f.sent.list) {
 		r, err := f.peer.Receive()
 		switch {
-		case err == ErrLeft:
+		case err == ErrInterrupted && f.onlyReads():
+			d.disconnect()
+			err = errInterrupted
+		case err == ErrLeft, err != nil && f.onlyReads():
 			err = d.takeOver()
 		case err != nil:
 			err = d.unknown(err)
@@ -192,6 +195,17 @@ func (f *forwarding) track(q *request, r *wire.Reply) {
 	}
 }
 
+// onlyReads tells whether what has no reply can as well be run again.
+func (f *forwarding) onlyReads() bool {
+	for i := range f.sent.list[f.answered:] {
+		spec := f.sent.list[f.answered+i].spec
+		if spec == nil || !spec.Has(Read) || spec.Has(Write) {
+			return false
+		}
+	}
+	return true
+}
+
 // unknown ends the work with a peer that is lost. What it has not answered is in doubt.
 func (d *Database) unknown(cause error) error {
 	f := &d.forwarding
@@ -201,6 +215,7 @@ func (d *Database) unknown(cause error) error {
 		err.First, err.Last = open[0].command.Line, open[len(open)-1].command.Line
 	}
 	d.disconnect()
+	f.changed = false
 	return err
 }
 
@@ -311,12 +326,11 @@ func (d *Database) receiveReplies(n int64) error {
 }
 
 // syncThere makes the peer put everything on stable storage. It returns false if the peer has
-// gone, so that somebody else has to.
+// gone, so that whoever has the database now has to.
 func (d *Database) syncThere() (done bool, err error) {
 	r, err := d.ask("FSYNC")
 	if err != nil {
-		d.disconnect()
-		return false, nil
+		return false, d.takeOver()
 	}
 	return true, replyErr(r)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type fakeOwner struct {
 	answers int // before it goes
 	dies    bool
 	gone    bool
+
+	interrupted bool // answers nothing
 
 	requests [][][]byte
 	replies  []*wire.Reply
@@ -55,6 +58,9 @@ func (s *fakeOwner) Send(args [][]byte) {
 }
 
 func (s *fakeOwner) Receive() (*wire.Reply, error) {
+	if s.interrupted {
+		return nil, ErrInterrupted
+	}
 	for len(s.replies) == 0 {
 		if s.answers == 0 {
 			s.db.Close()
@@ -132,7 +138,7 @@ func (s *fakeOwner) commit() {
 	s.reply(wire.OK)
 }
 
-func (s *fakeOwner) Interrupt()      {}
+func (s *fakeOwner) Interrupt()      { s.interrupted = true }
 func (s *fakeOwner) ClearInterrupt() {}
 func (s *fakeOwner) Close()          {}
 
@@ -278,6 +284,59 @@ func TestServerDies(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A command that only reads is as well asked again.
+func TestServerDiesReading(t *testing.T) {
+	fs := vfs.NewMem()
+	d, answered := clientOf(t, fs, false, func() *fakeOwner { return newFakeOwner(t, fs, 1, true) })
+	if err := play(d, 1, "SET a 1", "GET a"); err != nil || !slices.Equal(*answered, []string{"1 +OK\r\n", "2 $1\r\n1\r\n"}) {
+		t.Errorf("%v, %q", err, *answered)
+	}
+	d.Close()
+}
+
+// An interrupt ends a long command there as it does here, and the next goes on.
+func TestForwardedInterrupt(t *testing.T) {
+	fs := vfs.NewMem()
+	first := newFakeOwner(t, fs, -1, false)
+	second := &fakeOwner{t: t, db: first.db, session: first.session, answers: -1} // of the same process
+	next := []*fakeOwner{first, second}
+	d, _ := clientOf(t, fs, false)
+	d.opt.Connect = func(PeerOptions) Peer {
+		peer := next[0]
+		next = next[1:]
+		return peer
+	}
+	runs(t, d, "SET a 1")
+	first.interrupted = true
+	if r := d.Run(split("KEYS *")); string(r.Str) != string(errInterrupted) {
+		t.Errorf("KEYS answers %q", r.Str)
+	}
+	if r := d.Run(split("GET a")); string(r.Str) != "1" {
+		t.Errorf("GET answers %q", r.Str)
+	}
+	second.interrupted = true
+	r := d.Run(split("INCR a"))
+	if !strings.Contains(string(r.Str), "outcome unknown") {
+		t.Errorf("INCR answers %q", r.Str)
+	}
+}
+
+// A server that leaves while it is idle, or about to sync, takes no transaction with it.
+func TestServerLeavesAtSync(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		fs := vfs.NewMem()
+		d, _ := clientOf(t, fs, false, func() *fakeOwner { return newFakeOwner(t, fs, 3, dies) })
+		runs(t, d, "SET a 1", "MULTI", "INCR a")
+		if err := d.Idle(time.Now().Add(2 * syncEvery)); err != nil || d.Forwarded() {
+			t.Fatalf("sync: %v", err)
+		}
+		if r := runs(t, d, "EXEC"); len(r.Elems) != 1 || r.Elems[0].Int != 2 {
+			t.Errorf("EXEC answers %+v", r)
+		}
+		d.Close()
 	}
 }
 
