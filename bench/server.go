@@ -130,7 +130,8 @@ func (r *running) perCommand(command string, pipeline, n int) (float64, error) {
 	return float64((after - before).Nanoseconds()) / 1e3 / float64(n), err
 }
 
-// processorTime is what the server has taken so far, user and system, in steps of 10 ms.
+// processorTime is what the server has taken so far, with children that have ended, in
+// steps of 10 ms.
 func (r *running) processorTime() (time.Duration, error) {
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(r.Process.Pid), "stat"))
@@ -139,10 +140,13 @@ func (r *running) processorTime() (time.Duration, error) {
 	}
 	// The name of the program, in parentheses, may hold blanks.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
+	sum := 0
+	for _, field := range fields[11:15] { // user, system, and those of children, which rewrite redis-server's log
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
 	}
-	system, err := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * tick, err
+	return time.Duration(sum) * tick, nil
 }

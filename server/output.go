@@ -8,14 +8,14 @@ import (
 
 // send writes the replies of a turn. What the client does not take at once is kept.
 func (c *conn) send(replies []byte) {
-	if c.closed {
+	if c.closed || c.lost {
 		return
 	}
 	if len(replies) > 0 && c.sent == len(c.out) {
 		n := c.write(replies)
 		replies = replies[n:]
 	}
-	if len(replies) > 0 && !c.closed {
+	if len(replies) > 0 && !c.closed && !c.lost {
 		c.out = append(c.out, replies...)
 	}
 	c.settle()
@@ -23,17 +23,19 @@ func (c *conn) send(replies []byte) {
 
 // flush writes what the client has not taken yet.
 func (c *conn) flush() {
-	if c.closed {
+	if c.closed || c.lost {
 		return
 	}
-	c.sent += c.write(c.out[c.sent:])
+	if n := c.write(c.out[c.sent:]); !c.closed && !c.lost {
+		c.sent += n
+	}
 	c.settle()
 }
 
 // settle does what the state of the output allows: it closes the connection, or goes on
 // with the commands that had to wait.
 func (c *conn) settle() {
-	if c.closed {
+	if c.closed || c.lost {
 		return
 	}
 	if c.sent == len(c.out) {
@@ -50,7 +52,7 @@ func (c *conn) settle() {
 }
 
 // write writes as much as the client takes and returns how much that was. A client that
-// is gone is closed.
+// is gone is dropped.
 func (c *conn) write(p []byte) (written int) {
 	for written < len(p) {
 		n, err := write(c.fd, p[written:])
@@ -65,7 +67,7 @@ func (c *conn) write(p []byte) (written int) {
 		case err == unix.EAGAIN:
 			return written
 		default:
-			c.close()
+			c.drop()
 			return written
 		}
 	}
@@ -92,7 +94,7 @@ func (c *conn) watch() {
 	}
 	if err := c.loop.poll.change(c.fd, c.watched, want); err != nil {
 		c.loop.server.log.Error("a connection cannot be watched", "client", c.addr, "error", err)
-		c.close()
+		c.drop()
 		return
 	}
 	c.watched = want
@@ -104,8 +106,12 @@ func (c *conn) gone() {
 		c.close()
 		return
 	}
+	if c.lost {
+		return
+	}
 	c.session.Interrupt()
 	c.lost = true
+	c.out, c.sent = nil, 0
 	c.loop.poll.remove(c.fd, c.watched)
 	c.watched = 0
 }
