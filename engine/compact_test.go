@@ -82,9 +82,14 @@ func TestCompactInterleaved(t *testing.T) {
 // TestCompactShortRuns lets processes that live for a moment overwrite the same keys: the
 // log stays short, though none of them does more than a little about it.
 func TestCompactShortRuns(t *testing.T) {
-	t.Run("synced", func(t *testing.T) { shortRuns(t, (*DB).Sync, 2<<minSegmentBits) })
+	// The clock of synctest stands still: nobody runs out of time on a slow machine.
+	t.Run("synced", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { shortRuns(t, (*DB).Sync, 2<<minSegmentBits) })
+	})
 	// These cannot note how far they have come, so some of them do more.
-	t.Run("not synced", func(t *testing.T) { shortRuns(t, (*DB).Flush, 2<<minSegmentBits+4*compacting.slack) })
+	t.Run("not synced", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { shortRuns(t, (*DB).Flush, 2<<minSegmentBits+4*compacting.slack) })
+	})
 }
 
 func shortRuns(t *testing.T, end func(db *DB) error, most int64) {
