@@ -84,23 +84,27 @@ func TestCompactInterleaved(t *testing.T) {
 func TestCompactShortRuns(t *testing.T) {
 	// The clock of synctest stands still: nobody runs out of time on a slow machine.
 	t.Run("synced", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { shortRuns(t, (*DB).Sync, 2<<minSegmentBits) })
+		synctest.Test(t, func(t *testing.T) { shortRuns(t, 500, 80, (*DB).Sync, 2<<minSegmentBits) })
+	})
+	t.Run("one SET each", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { shortRuns(t, 5000, 1, (*DB).Sync, 2<<minSegmentBits) })
 	})
 	// These cannot note how far they have come, so some of them do more.
 	t.Run("not synced", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { shortRuns(t, (*DB).Flush, 2<<minSegmentBits+4*compacting.slack) })
+		synctest.Test(t, func(t *testing.T) { shortRuns(t, 500, 80, (*DB).Flush, 2<<minSegmentBits+4*compacting.slack) })
 	})
 }
 
-func shortRuns(t *testing.T, end func(db *DB) error, most int64) {
+// shortRuns are so many processes that set up to so many keys each.
+func shortRuns(t *testing.T, runs, sets int, end func(db *DB) error, most int64) {
 	fs := vfs.NewMem()
 	o := Options{FS: fs, tuning: compacting}
 	o.syncEvery = 1 << 20 // so that none has a goroutine for it
 	r := rand.New(rand.NewPCG(1, 13))
-	for range count(500, 10_000) {
+	for range count(runs, 20*runs) {
 		db := mustOpen(t, testDir, o)
 		update(t, db, func(tx *Tx) {
-			for range 1 + r.IntN(80) {
+			for range 1 + r.IntN(sets) {
 				must(t, tx.Put(fmt.Appendf(nil, "key:%04d", r.IntN(1000)), text(strings.Repeat("v", r.IntN(100)))))
 			}
 		})
