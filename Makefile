@@ -9,7 +9,7 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 freebsd/amd64 free
 TEST_TOOLS = redis-server python3 python3-redis python3-setuptools python3-wheel
 BENCH_TOOLS = redis-server sqlite3
 
-.PHONY: help build install test check format vet staticcheck race cross torture fuzz bench clean
+.PHONY: help build install test check format vet staticcheck race cross torture fuzz bench profile clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,14 @@ bench: ## measure whole processes beside their peers, then run Go's benchmarks
 	@sh .ci/tools $(BENCH_TOOLS)
 	$(GO) run ./bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+profile: ## measure anew, for the compiler, which code is hot: default.pgo
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	profile() { \
+		$(GO) test -run '^$$' -bench '^Benchmark(Set|Get)$$' -benchtime $$2x -count 3 -cpuprofile "$$dir/$$1" -o "$$dir/test" ./$$1; \
+	} && \
+	profile batch 2000000 && profile server 300000 && \
+	$(GO) tool pprof -proto -focus '(batch\.\(\*run\)|server\.\(\*loop\)|engine\.\(\*syncer\))\.' "$$dir/batch" "$$dir/server" >default.pgo
 
 clean: ## remove what was built
 	rm -f nubdb
