@@ -161,29 +161,35 @@ func (tx *Tx) moveRecord(addr uint64, r *record) error {
 	return nil
 }
 
-// newestAt finds the record at addr if it is its key's newest. Unlike locate it looks for
-// the address, so it need not read any other record of the key.
+// newestAt finds the record at addr if it is its key's newest. Most are not, which shows
+// without reading any other record: neither a layer nor the index leads to them.
 func (db *DB) newestAt(hash, addr uint64, r *record) (f found, err error) {
-	m := matcher{log: &db.log, key: r.key, rec: new(record)}
-	for i := len(db.layers) - 1; i >= 0; i-- {
-		l := db.layers[i]
-		e, err := l.find(hash, m.is)
-		if err != nil || e == nil && l.cleared != 0 || e != nil && e.addr != addr {
+	here := func(a uint64) (bool, error) { return a == addr, nil }
+	at := len(db.layers) - 1
+	for ; at >= 0; at-- {
+		if f.newest, _ = db.layers[at].find(hash, here); f.newest != nil {
+			break
+		}
+		if db.layers[at].cleared != 0 {
+			return found{}, nil
+		}
+	}
+	if at < 0 {
+		if a, err := db.idx.find(hash, here); err != nil || a != addr {
 			return found{}, err
 		}
-		if e != nil {
-			f = found{addr: addr, rec: *r}
-			if l == db.top() {
-				f.newest = e
-			}
-			return f, nil
+	}
+	m := matcher{log: &db.log, key: r.key, rec: new(record)}
+	for _, l := range db.layers[at+1:] {
+		if newer, err := l.find(hash, m.is); err != nil || newer != nil {
+			return found{}, err
 		}
 	}
-	a, err := db.idx.find(hash, func(a uint64) (bool, error) { return a == addr, nil })
-	if err != nil || a != addr {
-		return found{}, err
+	if at != len(db.layers)-1 {
+		f.newest = nil
 	}
-	return found{addr: addr, rec: *r}, nil
+	f.addr, f.rec = addr, *r
+	return f, nil
 }
 
 // owe notes, with the lock, that a transaction has written the log from an address on.

@@ -74,7 +74,7 @@ var defaultTuning = tuning{
 	maxPending:     256 << 10,
 	summaryEvery:   4 << 20,
 	flushSize:      256 << 10,
-	slack:          1 << (segmentBits - 2),
+	slack:          1 << (segmentBits - 1),
 	piece:          64 << 10,
 }
 
