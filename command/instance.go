@@ -86,7 +86,7 @@ func NewInstance(db *engine.DB, o Settings) *Instance {
 	in.saved = in.started
 	in.apply()
 	if o.Measure {
-		in.stats = make([]commandStat, rows)
+		in.stats = make([]commandStat, numberRows())
 		in.attention.Store(measured)
 	}
 	return in

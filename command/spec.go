@@ -115,7 +115,7 @@ type Spec struct {
 	// keys and arguments of handlers count both. HELP is added by itself.
 	Sub []Spec
 
-	number int                       // of the row among all, from 0
+	number int                       // of the row among all, from 0: see numberRows
 	check  func(args [][]byte) error // option syntax beyond what Args tell by themselves; nil: none
 	secret func(args [][]byte) int   // the first word that may be a password, len(args) if there is none; nil: none
 	run    handler
