@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -28,6 +29,13 @@ func TestMain(m *testing.M) {
 // TestScript runs what people do with nubdb: the scripts in testdata/script. Besides
 // testscript's own commands they have those of scriptCommands.
 func TestScript(t *testing.T) {
+	// Under nohup, or in the background of a script, programs would inherit that these are
+	// ignored, and the scripts that send them would wait for ever.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

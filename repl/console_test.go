@@ -3,6 +3,7 @@ package repl
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,13 @@ const safetyNet = 60 * time.Second
 func TestMain(m *testing.M) {
 	db := os.Getenv("NUBDB_TEST_SHELL")
 	if db == "" {
+		// Under nohup, or in the background of a script, shells would inherit that these are
+		// ignored.
+		for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+			if signal.Ignored(sig) {
+				signal.Notify(make(chan os.Signal, 1), sig)
+			}
+		}
 		os.Exit(m.Run())
 	}
 	if os.Getenv("NUBDB_TEST_SERVER") != "" {
