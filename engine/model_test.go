@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -27,12 +28,23 @@ var small = tuning{segmentBits: minSegmentBits, syncEvery: 8 << 10, indexSyncEve
 type model struct {
 	items map[string]Item
 	now   int64
+	clock *atomic.Int64 // now, for the database, which looks in the background too
 }
 
-func newModel() *model { return &model{items: map[string]Item{}, now: 1_700_000_000_000} }
+func newModel() *model {
+	m := &model{items: map[string]Item{}, clock: new(atomic.Int64)}
+	m.advance(1_700_000_000_000)
+	return m
+}
+
+// advance moves the clock, back if ms is negative.
+func (m *model) advance(ms int64) {
+	m.now += ms
+	m.clock.Store(m.now)
+}
 
 func (m *model) clone() *model {
-	c := &model{items: make(map[string]Item, len(m.items)), now: m.now}
+	c := &model{items: make(map[string]Item, len(m.items)), now: m.now, clock: m.clock}
 	for k, v := range m.items {
 		c.items[k] = v
 	}
@@ -182,7 +194,7 @@ func TestModel(t *testing.T) {
 					fs = vfs.NewMem()
 					dir = "db"
 				}
-				o := Options{FS: fs, Inline: seed%2 == 0, Clock: func() int64 { return m.now }, tuning: small}
+				o := Options{FS: fs, Inline: seed%2 == 0, Clock: m.clock.Load, tuning: small}
 				if seed%4 > 1 {
 					o.slack = 1 << 40 // no compaction
 				}
@@ -224,9 +236,11 @@ func runModel(t *testing.T, m *model, dir string, o Options, seed uint64) {
 		} else if err := tx.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		if m.now += int64(r.IntN(50)); o.slack > 1<<30 {
-			m.now -= 10 // compaction deletes for good what has expired
+		step := int64(r.IntN(50))
+		if o.slack > 1<<30 { // compaction deletes for good what has expired
+			step -= 10
 		}
+		m.advance(step)
 		switch r.IntN(20) {
 		case 0:
 			if err := db.Sync(); err != nil {
