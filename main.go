@@ -1,9 +1,3 @@
-// The runtime would look at control groups for the number of processors, at the start and
-// again all the time, which takes a tenth of the start of a short run.
-//
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command nubdb is a key-value database in one binary: Redis's commands, a
 // directory as the database. See docs/ and nubdb --help.
 package main
