@@ -27,11 +27,12 @@ import (
 // Whoever writes pays: a process that lives long enough has its syncer's goroutine for it,
 // a short one moves payFactor bytes on for each byte that it has written.
 type compaction struct {
-	at    uint64 // what is before this address counts no more; the next piece begins here
-	goal  uint64 // Compact wants everything before this address to be moved
-	merge *merge // of the summaries of expiries, under way
-	err   error  // damage in the log's oldest part: nothing can be moved
-	retry uint64 // the disk was full: not again before something else was committed behind this
+	at       uint64 // what is before this address counts no more; the next piece begins here
+	goal     uint64 // Compact wants everything before this address to be moved
+	merge    *merge // of the summaries of expiries, under way
+	obsolete obsolete
+	err      error  // damage in the log's oldest part: nothing can be moved
+	retry    uint64 // the disk was full: not again before something else was committed behind this
 
 	owed    atomic.Int64 // bytes of log that writers have yet to look through
 	old     atomic.Bool  // there are segments before the head to be removed
@@ -109,6 +110,7 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 	at := &db.compaction.at
 	c := cursor{log: &db.log, addr: *at}
 	begin := time.Now()
+	var r record
 	for end, n := *at+most, 0; c.addr < end && db.log.number(c.addr) < db.log.cur.num; n++ {
 		if n%compactAhead == 0 {
 			// What is not in memory takes longer, and nobody must wait for that.
@@ -117,8 +119,7 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 			}
 			tx.prefetchFrom(c, compactAhead)
 		}
-		_, r, err := c.next(0)
-		if err != nil {
+		if _, err := c.next(0, &r); err != nil {
 			return db.log.damaged(c.addr, err)
 		}
 		if r.kind == kindSummary && db.c.summary != 0 {
@@ -126,7 +127,7 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 				return err
 			}
 		}
-		if r.isValue() {
+		if r.isValue() && !db.compaction.obsolete.has(db.log.geometry, c.addr) {
 			if err := tx.moveRecord(c.addr, &r); err != nil {
 				return err
 			}
@@ -143,27 +144,28 @@ func (tx *Tx) evacuate(most uint64) (err error) {
 
 // moveRecord writes the value record at addr once more, if it is its key's newest.
 func (tx *Tx) moveRecord(addr uint64, r *record) error {
-	db := tx.db
+	db, f := tx.db, &tx.found
 	hash := db.hash(r.key)
-	f, err := db.newestAt(hash, addr, r)
-	if err != nil || f.addr == 0 {
+	if newest, err := db.isNewest(f, hash, addr, r); err != nil || !newest {
 		return err
 	}
 	if expired(r.expire, tx.now) {
-		return tx.write(hash, &f, &record{kind: kindDelete, key: r.key}, 0)
+		return tx.write(hash, f, &record{kind: kindDelete, key: r.key}, 0)
 	}
-	_, fileSize := fileOf(&f)
+	_, fileSize := fileOf(f)
 	copied := record{kind: r.kind, flags: r.flags & flagFile, key: r.key, value: r.value, expire: r.expire}
-	if err := tx.write(hash, &f, &copied, fileSize); err != nil {
+	if err := tx.write(hash, f, &copied, fileSize); err != nil {
 		return err
 	}
 	db.versions.moved(addr, db.log.end-uint64(recordSize(&copied)))
 	return nil
 }
 
-// newestAt finds the record at addr if it is its key's newest. Most are not, which shows
-// without reading any other record: neither a layer nor the index leads to them.
-func (db *DB) newestAt(hash, addr uint64, r *record) (f found, err error) {
+// isNewest tells whether the record at addr is its key's newest, and makes f what a look-up
+// of the key finds then. Most are not, which shows without reading any other record:
+// neither a layer nor the index leads to them.
+func (db *DB) isNewest(f *found, hash, addr uint64, r *record) (bool, error) {
+	f.newest = nil
 	here := func(a uint64) (bool, error) { return a == addr, nil }
 	at := len(db.layers) - 1
 	for ; at >= 0; at-- {
@@ -171,25 +173,25 @@ func (db *DB) newestAt(hash, addr uint64, r *record) (f found, err error) {
 			break
 		}
 		if db.layers[at].cleared != 0 {
-			return found{}, nil
+			return false, nil
 		}
 	}
 	if at < 0 {
 		if a, err := db.idx.find(hash, here); err != nil || a != addr {
-			return found{}, err
+			return false, err
 		}
 	}
-	m := matcher{log: &db.log, key: r.key, rec: new(record)}
+	m := matcher{log: &db.log, key: r.key, rec: &f.rec}
 	for _, l := range db.layers[at+1:] {
 		if newer, err := l.find(hash, m.is); err != nil || newer != nil {
-			return found{}, err
+			return false, err
 		}
 	}
 	if at != len(db.layers)-1 {
 		f.newest = nil
 	}
 	f.addr, f.rec = addr, *r
-	return f, nil
+	return true, nil
 }
 
 // owe notes, with the lock, that a transaction has written the log from an address on.

@@ -99,7 +99,8 @@ func (db *DB) expired(now int64) (n int64, err error) {
 		n += c.n
 	}
 	for _, addr := range db.exp.summaries {
-		r, err := db.log.load(addr)
+		var r record
+		err := db.log.load(addr, &r)
 		if err != nil {
 			return 0, err
 		}
@@ -130,7 +131,8 @@ func (db *DB) loadExpiries() error {
 	}
 	var chain []uint64
 	for addr := x.newest; addr != 0; {
-		r, err := db.log.load(addr)
+		var r record
+		err := db.log.load(addr, &r)
 		if err != nil {
 			return err
 		}
@@ -234,7 +236,8 @@ func (db *DB) usefulSummaries() ([]uint64, error) {
 	if len(summaries) == 0 {
 		return nil, nil
 	}
-	r, err := db.log.load(summaries[0])
+	var r record
+	err := db.log.load(summaries[0], &r)
 	if err == nil && len(r.value) == 8 {
 		summaries = summaries[1:]
 	}

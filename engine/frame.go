@@ -40,8 +40,9 @@ func (l *log) frames(from mark, fn func(*frame) error) (end mark, reached uint64
 	end = from
 	c := cursor{log: l, addr: from.addr}
 	chain := from.chain
+	var r record
 	for {
-		b, r, err := c.next(chain)
+		b, err := c.next(chain, &r)
 		if err != nil {
 			return end, c.addr, err
 		}
@@ -95,8 +96,8 @@ func (l *log) framesBetween(from, end mark, fn func(*frame) error) error {
 func (l *log) walk(from, to uint64, fn func(addr uint64, r *record) error) error {
 	c := cursor{log: l, addr: from}
 	for c.addr < to {
-		_, r, err := c.next(0)
-		if err != nil {
+		var r record
+		if _, err := c.next(0, &r); err != nil {
 			return l.damaged(c.addr, err)
 		}
 		if err := fn(c.addr, &r); err != nil {
@@ -117,27 +118,26 @@ type cursor struct {
 
 // next reads the record at the cursor, moving to the next segment first if the stream
 // goes on there; chain is the running CRC, 0 if it is not to be compared.
-func (c *cursor) next(chain uint32) ([]byte, record, error) {
+func (c *cursor) next(chain uint32, r *record) ([]byte, error) {
 	if c.seg == nil || c.log.number(c.addr) != c.seg.num {
 		if err := c.enter(c.log.number(c.addr)); err != nil {
-			return nil, record{}, err
+			return nil, err
 		}
 	}
 	if c.jump != nil && c.jump.prevEnd == c.addr {
 		if chain != 0 && c.jump.chain != chain {
-			return nil, record{}, errBadRecord
+			return nil, errBadRecord
 		}
 		c.addr = c.log.start(c.seg.num + 1)
 		if err := c.enter(c.seg.num + 1); err != nil {
-			return nil, record{}, err
+			return nil, err
 		}
 	}
 	b, err := c.bytes()
 	if err != nil {
-		return nil, record{}, err
+		return nil, err
 	}
-	r, err := loadRecord(b, c.addr)
-	return b, r, err
+	return b, r.load(b, c.addr)
 }
 
 // bytes is what there is at the cursor: the file, or what the log has in its buffer.
@@ -214,7 +214,7 @@ func latestSynced(b []byte, addr uint64) (synced uint64) {
 		if b[4] != kindCommit {
 			continue
 		}
-		if r, err := loadRecord(b, addr); err == nil {
+		if r := (record{}); r.load(b, addr) == nil {
 			if c, err := decodeCommit(r.value); err == nil {
 				synced = max(synced, c.synced)
 			}

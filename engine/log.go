@@ -57,16 +57,15 @@ func (l *log) read(addr uint64) ([]byte, error) {
 }
 
 // load reads and verifies the record at addr.
-func (l *log) load(addr uint64) (record, error) {
+func (l *log) load(addr uint64, r *record) error {
 	b, err := l.read(addr)
 	if err != nil {
-		return record{}, err
+		return err
 	}
-	r, err := loadRecord(b, addr)
-	if err != nil {
-		return r, l.damaged(addr, err)
+	if err := r.load(b, addr); err != nil {
+		return l.damaged(addr, err)
 	}
-	return r, nil
+	return nil
 }
 
 // damaged is the error for a bad record at addr; that it cannot be read is no damage.

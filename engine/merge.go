@@ -74,7 +74,8 @@ func (db *DB) newMerge() (*merge, error) {
 	db.log.trim() // the lists must point into segments, not into the buffer
 	m := &merge{exp: db.exp, newest: db.exp.summaries[0]}
 	for _, addr := range db.exp.summaries {
-		r, err := db.log.load(addr)
+		var r record
+		err := db.log.load(addr, &r)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +126,8 @@ func (db *DB) finishMerge(m *merge) error {
 		if addr <= m.newest {
 			break
 		}
-		r, err := db.log.load(addr)
+		var r record
+		err := db.log.load(addr, &r)
 		if err != nil {
 			return err
 		}

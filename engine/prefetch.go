@@ -43,7 +43,8 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 }
 
 // prefetchFrom reads ahead the lines of the index that the keys of the next records from a
-// cursor on have. Of two million keys that saved a fifth of compaction's time.
+// cursor on have, unless those are known to be replaced. Of two million keys that saved a
+// fifth of compaction's time.
 func (tx *Tx) prefetchFrom(c cursor, records int) {
 	db := tx.db
 	if db.idx.size < prefetchFrom || c.seg == nil || db.log.number(c.addr) != c.seg.num {
@@ -52,15 +53,16 @@ func (tx *Tx) prefetchFrom(c cursor, records int) {
 	var places fetch
 	b := c.seg.bytes(c.addr)
 	for range min(records, prefetchMax) {
-		r, err := decodeRecord(b)
+		var r record
+		err := r.decode(b)
 		if err != nil {
 			break // whoever comes to it will see
 		}
-		if r.isValue() {
+		if r.isValue() && !db.compaction.obsolete.has(db.log.geometry, c.addr) {
 			hash := db.hash(r.key)
 			db.idx.peek(hash).addLines(&places, hash)
 		}
-		b = b[r.size:]
+		b, c.addr = b[r.size:], c.addr+uint64(r.size)
 	}
 	tx.touched = places.read()
 }

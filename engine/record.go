@@ -118,11 +118,12 @@ func appendRecord(dst []byte, addr uint64, r *record) []byte {
 	return dst
 }
 
-// decodeRecord decodes the record at the start of b, which may go on behind it.
-// It checks lengths but not the checksum.
-func decodeRecord(b []byte) (r record, err error) {
+// decode makes r the record at the start of b, which may go on behind it. It checks
+// lengths but not the checksum.
+func (r *record) decode(b []byte) error {
+	*r = record{}
 	if len(b) < minRecord || b[4] == 0 {
-		return r, errNoRecord
+		return errNoRecord
 	}
 	r.kind, r.flags = b[4], b[5]
 	klen, n := uvarint(b[6:])
@@ -130,7 +131,7 @@ func decodeRecord(b []byte) (r record, err error) {
 	vlen, m := uvarint(b[p:])
 	p += m
 	if n == 0 || m == 0 || klen > MaxKey || vlen > 1<<maxSegmentBits {
-		return r, errBadRecord
+		return errBadRecord
 	}
 	head := p
 	for f := r.flags & (flagExpire | flagWas | flagWasFile); f != 0; f &= f - 1 {
@@ -139,14 +140,14 @@ func decodeRecord(b []byte) (r record, err error) {
 	end := head + int(klen) + int(vlen)
 	r.size = (end + recordAlign - 1) &^ (recordAlign - 1)
 	if r.size > len(b) {
-		return r, errBadRecord
+		return errBadRecord
 	}
 	if head != p {
 		r.decodeOptions(b[p:head])
 	}
 	r.key = b[head : head+int(klen) : head+int(klen)]
 	r.value = b[head+int(klen) : end : end]
-	return r, nil
+	return nil
 }
 
 // decodeOptions decodes the fields that are there only when flagged.
@@ -164,19 +165,18 @@ func (r *record) decodeOptions(b []byte) {
 	}
 }
 
-// loadRecord decodes the record at the start of b and checks everything.
-func loadRecord(b []byte, addr uint64) (record, error) {
-	r, err := decodeRecord(b)
-	if err != nil {
-		return r, err
+// load makes r the record at the start of b and checks everything.
+func (r *record) load(b []byte, addr uint64) error {
+	if err := r.decode(b); err != nil {
+		return err
 	}
 	if binary.LittleEndian.Uint32(b) != recordCRC(addr, b[:r.size]) {
-		return r, errChecksum
+		return errChecksum
 	}
 	if r.flags&^knownFlags != 0 || (r.kind > kindSummary && r.kind < kindValue) {
-		return r, errUnknown
+		return errUnknown
 	}
-	return r, nil
+	return nil
 }
 
 // uvarint is binary.Uvarint with the case of one byte, nearly always, in front.

@@ -35,7 +35,8 @@ func checkRecord(t interface{ Fatalf(string, ...any) }, addr uint64, r record) {
 	if len(b) != recordSize(&r) || len(b)%recordAlign != 0 {
 		t.Fatalf("%+.60v takes %d bytes, recordSize says %d", r, len(b), recordSize(&r))
 	}
-	got, err := loadRecord(append(b, 0xaa, 0xbb, 0xcc), addr)
+	var got record
+	err := got.load(append(b, 0xaa, 0xbb, 0xcc), addr)
 	if err != nil || !sameRecord(got, r) || got.size != len(b) {
 		t.Fatalf("%+.60v came back as %+.60v of %d bytes, %v", r, got, got.size, err)
 	}
@@ -113,18 +114,18 @@ func TestRecordDamage(t *testing.T) {
 		more := append(bytes.Clone(b), make([]byte, 1<<15)...)
 		for bit := range len(b) * 8 {
 			more[bit/8] ^= 1 << (bit % 8)
-			if _, err := loadRecord(more, addr); err == nil {
+			if new(record).load(more, addr) == nil {
 				t.Errorf("flags %#x: bit %d flipped, and no error", flags, bit)
 			}
 			more[bit/8] ^= 1 << (bit % 8)
 		}
 		for n := range len(b) {
-			if _, err := loadRecord(b[:n:n], addr); err == nil {
+			if new(record).load(b[:n:n], addr) == nil {
 				t.Errorf("flags %#x: cut to %d of %d bytes, and no error", flags, n, len(b))
 			}
 		}
 		for _, other := range []uint64{addr + 8, addr - 8, addr + 1<<24, addr ^ 1<<34, 0} {
-			if _, err := loadRecord(b, other); !errors.Is(err, errChecksum) {
+			if err := new(record).load(b, other); !errors.Is(err, errChecksum) {
 				t.Errorf("flags %#x: moved to %#x: %v", flags, other, err)
 			}
 		}
@@ -133,7 +134,7 @@ func TestRecordDamage(t *testing.T) {
 
 // seal puts the right checksum on what is at the start of b, if it can be decoded at all.
 func seal(b []byte, addr uint64) {
-	if r, err := decodeRecord(b); err == nil {
+	if r := (record{}); r.decode(b) == nil {
 		binary.LittleEndian.PutUint32(b, recordCRC(addr, b[:r.size]))
 	}
 }
@@ -165,7 +166,7 @@ func TestRecordRefused(t *testing.T) {
 		{"endless value length", raw(kindValue, 0, append([]byte{1}, bytes.Repeat([]byte{0x80}, 57)...)...), errBadRecord},
 		{"value length near 2^64", raw(kindValue, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), errBadRecord},
 	} {
-		if _, err := loadRecord(tt.b, 0); !errors.Is(err, tt.want) {
+		if err := new(record).load(tt.b, 0); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
@@ -186,7 +187,8 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = b[:len(b):len(b)]
 		seal(b, 64)
-		r, err := loadRecord(b, 64)
+		var r record
+		err := r.load(b, 64)
 		if err != nil {
 			return
 		}

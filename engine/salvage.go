@@ -133,7 +133,7 @@ func (w *wreck) guess(numbers []uint64) error {
 			if len(b) <= segmentHeader {
 				continue
 			}
-			if _, err := loadRecord(b[segmentHeader:], geometry{uint(bits)}.start(num)); err == nil {
+			if new(record).load(b[segmentHeader:], geometry{uint(bits)}.start(num)) == nil {
 				found[bits]++
 			}
 		}
@@ -273,7 +273,8 @@ func (w *wreck) walkSegment(num uint64, visit func(addr uint64, raw []byte, r *r
 	b = b[:min(uint64(len(b)), end-base)]
 	for addr := w.geo.start(num); addr < end; {
 		rest := b[min(addr-base, uint64(len(b))):]
-		r, err := loadRecord(rest, addr)
+		var r record
+		err := r.load(rest, addr)
 		if err == nil {
 			if err := visit(addr, rest[:r.size], &r); err != nil {
 				return err
@@ -320,7 +321,7 @@ func nextRecord(b []byte, addr uint64) uint64 {
 		if !plausible(b[off:]) {
 			continue
 		}
-		if _, err := loadRecord(b[off:], addr+uint64(off)); err == nil {
+		if new(record).load(b[off:], addr+uint64(off)) == nil {
 			return addr + uint64(off)
 		}
 	}
@@ -337,7 +338,8 @@ func plausible(b []byte) bool {
 func keysIn(b []byte) (keys []string) {
 	const enough = 10
 	for len(b) >= minRecord && plausible(b) && len(keys) < enough {
-		r, err := decodeRecord(b)
+		var r record
+		err := r.decode(b)
 		if err != nil {
 			break
 		}

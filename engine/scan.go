@@ -85,7 +85,8 @@ func (s *scanner) index(hash uint64) (next uint64, err error) {
 func (s *scanner) slot(addr uint64) error {
 	db := s.tx.db
 	if db.layers[0].recovered {
-		r, err := db.log.load(addr)
+		var r record
+		err := db.log.load(addr, &r)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,8 @@ func (x *index) eachSlot(hash uint64, fn func(page uint32, i int, slot uint64) e
 // visit calls fn for the key of the record at addr, with what counts for it now.
 func (s *scanner) visit(addr uint64) error {
 	db := s.tx.db
-	r, err := db.log.load(addr)
+	var r record
+	err := db.log.load(addr, &r)
 	if err != nil {
 		return err
 	}
@@ -167,7 +169,8 @@ func (s *scanner) pending(from, to uint64) error {
 // times, and the index has no slot for it.
 func (s *scanner) fresh(e *entry) (bool, error) {
 	db := s.tx.db
-	r, err := db.log.load(e.addr)
+	var r record
+	err := db.log.load(e.addr, &r)
 	if err != nil {
 		return false, err
 	}

@@ -232,22 +232,27 @@ func (db *DB) touch(entries []entry) {
 }
 
 // applyEntry makes the index say what an entry of a layer says.
-func (db *DB) applyEntry(l *layer, e *entry) error {
+func (db *DB) applyEntry(l *layer, e *entry) (err error) {
 	switch {
 	case e.addr == 0 || e.addr == gone:
 		return nil
 	case l.recovered:
 		return db.reconcileEntry(e)
 	case e.addr&deleted == 0:
-		return db.idx.put(e.hash, e.addr, e.old)
+		err = db.idx.put(e.hash, e.addr, e.old)
 	case e.old != 0:
-		return db.idx.delete(e.hash, e.old)
+		err = db.idx.delete(e.hash, e.old)
 	}
-	return nil
+	// What a short process would note is of use to nobody.
+	if err == nil && e.old != 0 && (db.syncer.started.Load() || db.opt.Inline) {
+		db.compaction.obsolete.mark(db.log.geometry, e.old, db.compaction.at)
+	}
+	return err
 }
 
 func (db *DB) reconcileEntry(e *entry) error {
-	r, err := db.log.load(e.addr &^ deleted)
+	var r record
+	err := db.log.load(e.addr&^deleted, &r)
 	if err != nil {
 		return err
 	}
@@ -391,6 +396,8 @@ type syncer struct {
 	backlog atomic.Int64 // size of the newest layer
 	behind  atomic.Bool  // a sync is due or under way
 	syncing atomic.Int32 // calls of Sync that wait for their turn, or are at work
+	read    int64        // bytes that compaction has gone through since run has synced last
+	wrote   int64        // bytes that it has written meanwhile
 
 	once    sync.Once
 	started atomic.Bool
@@ -420,9 +427,11 @@ func (s *syncer) committed() {
 }
 
 // overdue tells whether a process that has written as much as it takes to be called
-// long-lived has an index sync to do, or compaction.
+// long-lived has an index sync to do, or compaction: that goes on until nothing is left, but
+// does not begin for each commit.
 func (db *DB) overdue() bool {
-	return db.committed-db.openedAt >= db.opt.syncEvery && (db.idx.debt() >= db.opt.indexSyncEvery || db.compactionDue() || db.reclaimable())
+	compact := db.compactionDue() && (db.excess() >= int64(db.opt.syncEvery)/4 || db.compaction.goal != 0)
+	return db.committed-db.openedAt >= db.opt.syncEvery && (db.idx.debt() >= db.opt.indexSyncEvery || compact || db.reclaimable())
 }
 
 // start starts the goroutine, once.
@@ -475,9 +484,12 @@ func (s *syncer) run() {
 			return
 		case <-s.kick:
 		}
-		// A failure is kept in db.failed, where the next writer meets it.
-		if s.db.Sync() != nil {
-			continue
+		if s.due() {
+			s.read, s.wrote = 0, 0
+			// A failure is kept in db.failed, where the next writer meets it.
+			if s.db.Sync() != nil {
+				continue
+			}
 		}
 		if s.db.syncIndex(s.patience()) == nil && (s.compact() || s.db.indexSyncing()) {
 			s.wake()
@@ -485,18 +497,29 @@ func (s *syncer) run() {
 	}
 }
 
+// due tells whether it is time for a sync: what waits for one is much, or compaction has
+// come far or to the end of what Compact wants. When nobody else writes much, that is
+// sooner: whoever syncs next should not have to wait for what compaction has written.
+func (s *syncer) due() bool {
+	db := s.db
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	waiting, most := int64(db.committed-db.synced)+db.values.bytes, int64(db.opt.syncEvery)
+	reached := db.compaction.goal != 0 && db.compaction.at >= db.compaction.goal
+	return waiting >= most || s.read >= 4*most || s.read > 0 && reached || s.wrote >= most/8 && s.wrote >= waiting/2
+}
+
 // compact moves what counts in the oldest part of the log, at least a piece of it, until
-// it is time for another sync, or somebody else wants one, who should not have to share
-// lock and disk; it tells whether a sync is of use.
+// it is time for a sync, or somebody else wants one, who should not have to share
+// lock and disk; it tells whether there is more to do.
 func (s *syncer) compact() (more bool) {
-	for read, wrote := int64(0), int64(0); !s.stopping(); {
+	for !s.stopping() {
 		n, w, err := s.db.compactSome(s.db.opt.piece)
+		s.read, s.wrote = s.read+n, s.wrote+w
 		if n == 0 || err != nil {
-			return read > 0
+			return s.due()
 		}
-		read, wrote = read+n, wrote+w
-		// What it writes must not be much: whoever syncs next has to wait for it.
-		if most := int64(s.db.opt.syncEvery); read >= 4*most || wrote >= most/8 || s.syncing.Load() > 0 {
+		if s.syncing.Load() > 0 || s.due() {
 			return true
 		}
 	}

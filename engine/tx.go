@@ -85,7 +85,7 @@ type matcher struct {
 }
 
 func (m *matcher) is(addr uint64) (same bool, err error) {
-	*m.rec, err = m.log.load(addr)
+	err = m.log.load(addr, m.rec)
 	return err == nil && bytes.Equal(m.rec.key, m.key), err
 }
 

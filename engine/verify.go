@@ -279,7 +279,8 @@ func (v *verifier) slot(page uint32, i int, slot, prefix uint64, depth uint32) e
 		return nil
 	}
 	addr := slotAddr(slot, v.db.idx.logStart)
-	r, err := v.db.log.load(addr)
+	var r record
+	err := v.db.log.load(addr, &r)
 	if err != nil {
 		return err
 	}
