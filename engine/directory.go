@@ -170,7 +170,10 @@ func (x *index) distribute(page, depth uint32, to [2]uint32) error {
 		return err
 	}
 	bit := splitBit(depth)
-	var images [2][pageSize]byte
+	if x.images == nil {
+		x.images = new([2][pageSize]byte)
+	}
+	images := x.images
 	for side := range to {
 		clearSlots(&images[side], to[side])
 	}

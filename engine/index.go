@@ -50,6 +50,8 @@ type index struct {
 	scanned bool     // free and hardPages are known
 	free    []uint32 // pages that no directory reaches
 	pinned  bitmap   // pages that the hard or the frozen directory reaches
+
+	images *[2][pageSize]byte // what a split makes: new ones each time were half the garbage of a bulk load
 }
 
 const (
