@@ -96,7 +96,7 @@ func (o *options) define() *pflag.FlagSet {
 	f.BoolVar(&o.Summary, "summary", false, "a line of JSON on stderr at the end")
 	f.Var(choice(&o.Progress, progressModes), "progress", "show on stderr how far a long run is (default auto)")
 
-	o.server.define(f)
+	f.AddFlagSet(o.server.define())
 
 	f.BoolVarP(&o.help, "help", "h", false, "print this help")
 	f.BoolVar(&o.version, "version", false, "print the version")
@@ -167,8 +167,8 @@ func (o *options) contradictions() error {
 		return errors.New("a command, -c or -f, and a mode exclude each other")
 	case o.lastArg && (len(o.words) == 0 || o.mode() != nil):
 		return errors.New("-x needs a command")
-	case !o.serving() && o.server.only(o.flags) != "":
-		return fmt.Errorf("--%s needs --server or --fifo", o.server.only(o.flags))
+	case !o.serving() && o.server.given() != "":
+		return fmt.Errorf("--%s needs --server or --fifo", o.server.given())
 	}
 	return o.checkMode()
 }

@@ -23,12 +23,17 @@ const defaultPort = 6379
 type serverFlags struct {
 	config       server.Config
 	passwordFile string
+
+	flags *pflag.FlagSet
 }
 
 var logFormats = []word[bool]{{"text", false}, {"json", true}}
 
-// define adds the flags.
-func (s *serverFlags) define(f *pflag.FlagSet) {
+// define makes the flags.
+func (s *serverFlags) define() *pflag.FlagSet {
+	f := pflag.NewFlagSet("server", pflag.ContinueOnError)
+	f.SortFlags = false
+	s.flags = f
 	c := &s.config
 	f.StringArrayVar(&c.Bind, "bind", nil, "listen on `ADDR` (repeatable; default 127.0.0.1 and ::1)")
 	f.StringVar(&c.UnixSocket, "unixsocket", "", "listen on a unix socket at `PATH` as well")
@@ -44,21 +49,21 @@ func (s *serverFlags) define(f *pflag.FlagSet) {
 	f.Var(&durationFlag{&c.WriteTimeout}, "write-timeout", "drop clients that read nothing of their replies for `DUR` (default 1m)")
 	f.StringVar(&c.Metrics, "metrics", "", "serve figures for Prometheus on `ADDR`, such as 127.0.0.1:9121")
 	f.Var(choice(&c.LogJSON, logFormats), "log-format", "format of the log on stderr (default text)")
+	return f
 }
 
 // serving tells whether this is to be a server.
 func (o *options) serving() bool { return o.mode() != nil && o.mode().serves }
 
-// only is a flag that means nothing to others than servers, "" if none was given.
-func (s *serverFlags) only(flags *pflag.FlagSet) (given string) {
-	own := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(serverFlags).define(own)
-	flags.Visit(func(f *pflag.Flag) {
-		if own.Lookup(f.Name) != nil {
-			given = f.Name
+// given is a flag of the command line that means nothing to others than servers, "" for
+// none.
+func (s *serverFlags) given() (name string) {
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			name = f.Name
 		}
 	})
-	return given
+	return name
 }
 
 // serve runs the server.
