@@ -93,7 +93,7 @@ func (l *loop) add(fd int, in *listener, addr string) {
 	for fd >= len(l.conns) {
 		l.conns = append(l.conns, nil)
 	}
-	c := &conn{loop: l, fd: fd, addr: addr, localAddr: in.address, local: in.local, watched: readable, active: l.now, progress: l.now}
+	c := &conn{loop: l, fd: fd, addr: addr, localAddr: in.address, local: in.local, tcp: !in.unix && !in.tls, watched: readable, active: l.now, progress: l.now}
 	if in.local {
 		c.forward = &forward{}
 	}
@@ -117,7 +117,7 @@ func (l *loop) drained() bool {
 		}
 	}
 	for _, c := range l.conns {
-		if c != nil && (c.busy || c.more || c.sent < len(c.out)) && l.now.Before(l.drainBy) {
+		if c != nil && !c.answered() && l.now.Before(l.drainBy) {
 			return false
 		}
 	}
@@ -127,6 +127,13 @@ func (l *loop) drained() bool {
 		}
 	}
 	return true
+}
+
+// answered tells whether the client has the replies to all that was read. Over TCP its system has
+// to have them: a close while something is not read resets the connection, and what the kernel has
+// not delivered by then is lost.
+func (c *conn) answered() bool {
+	return !c.busy && !c.more && c.unread() == 0 && (!c.tcp || undelivered(c.fd) == 0)
 }
 
 // drain stops reading from the client.

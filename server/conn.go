@@ -22,6 +22,7 @@ type conn struct {
 	addr      string // of the client
 	localAddr string
 	local     bool // over the socket in the database's directory
+	tcp       bool // the client is at the other end of the descriptor, over TCP
 	session   *command.Session
 	forward   *forward     // what the forwarding protocol keeps; nil unless local
 	reader    *wire.Reader // nil while nothing of a command has been read

@@ -2,12 +2,16 @@ package server
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,7 +137,7 @@ func startLoad(t *testing.T, addr string, pipeline int) *load {
 }
 
 // A server that is told to stop while clients are busy ends in time with status 0, and
-// what it has acknowledged is there; so it is after kill -9.
+// what it has acknowledged is there, and nothing else; after kill -9 there may be more.
 func TestStopUnderLoad(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -153,16 +157,66 @@ func TestStopUnderLoad(t *testing.T) {
 			<-l.enough
 			err := p.end(test.sig)
 			l.all.Wait()
-			if killed := test.sig == syscall.SIGKILL; (err != nil) != killed {
+			killed := test.sig == syscall.SIGKILL
+			if (err != nil) != killed {
 				t.Errorf("ended with %v", err)
 			}
 			acknowledged := l.acknowledged.Load()
+			most := acknowledged
+			if killed {
+				most += loadClients * pipeline
+			}
 			got, err := strconv.ParseInt(value(t, dir, "n"), 10, 64)
-			if err != nil || got < acknowledged || got > acknowledged+loadClients*pipeline {
+			if err != nil || got < acknowledged || got > most {
 				t.Errorf("n is %d, %v after %d acknowledged increments", got, err, acknowledged)
 			}
 		})
 	}
+}
+
+// A client that takes its time gets the replies to all that was run before the server left, also
+// if it has gone on to send commands, which nobody reads any more.
+func TestStopDelivers(t *testing.T) {
+	cert, key, _, pool := certificate(t)
+	for name, files := range map[string]TLS{"TCP": {}, "TLS": {Cert: cert, Key: key}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir() + "/db"
+			socket := filepath.Join(shortDir(t), "sock")
+			s := start(t, func(cfg *Config) { cfg.DB, cfg.TLS, cfg.UnixSocket = dir, files, socket })
+			observer := dial(t, "unix", socket).exchange("SUBSCRIBE run\r\n", "*3\r\n$9\r\nsubscribe\r\n$3\r\nrun\r\n:1\r\n")
+			c := s.dial()
+			c.Conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+			if name == "TLS" {
+				c.Conn = tls.Client(c.Conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
+			}
+			io.WriteString(c, strings.Repeat("INCR n\r\n", 60_000)+"PUBLISH run 1\r\n")
+			observer.want("*3\r\n$7\r\nmessage\r\n$3\r\nrun\r\n$1\r\n1\r\n")
+			s.stop()
+			reset := make(chan struct{})
+			go func() {
+				defer close(reset)
+				for err := error(nil); err == nil; {
+					_, err = io.WriteString(c, strings.Repeat("INCR n\r\n", 4000))
+				}
+			}()
+			for exists(socket) { // until nothing is read any more
+				runtime.Gosched()
+			}
+			replies, _ := io.ReadAll(c)
+			<-reset
+			if err := s.end(); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := strconv.Itoa(bytes.Count(replies, []byte("\n"))-1), value(t, dir, "n"); got != want {
+				t.Errorf("%s replies to %s increments", got, want)
+			}
+		})
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Neither a command that takes for ever, nor a client that does not read, nor half a

@@ -18,6 +18,8 @@ const (
 	// acceptPause is how long no connection is accepted after that has failed, as it does
 	// when there are no descriptors left.
 	acceptPause = 100 * time.Millisecond
+	// drainPause is how often a server that stops looks whether its replies were delivered.
+	drainPause = 10 * time.Millisecond
 )
 
 // loop serves all connections in one goroutine. It goes round in turns: it reads from
@@ -146,7 +148,10 @@ func (l *loop) patience() time.Duration {
 	switch {
 	case len(l.again) > 0 || len(l.mail) > 0 || len(l.arrived) > 0 || l.halt && !l.draining:
 		return 0
-	case !l.paused.IsZero() || l.draining:
+	case l.draining:
+		l.asleep = true
+		return drainPause
+	case !l.paused.IsZero():
 		l.asleep = true
 		return acceptPause
 	case l.count > 0:

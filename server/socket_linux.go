@@ -34,6 +34,12 @@ func write(fd int, p []byte) (int, error) {
 	return int(n), nil
 }
 
+// undelivered is how many bytes that were written to a TCP socket have not reached the peer.
+func undelivered(fd int) int {
+	n, _ := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	return n
+}
+
 // accept takes a connection from a listener that does not block.
 func accept(fd int) (int, unix.Sockaddr, error) {
 	return unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)

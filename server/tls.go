@@ -115,10 +115,24 @@ func (t *terminator) relay(client *tls.Conn, in *listener, addr string) error {
 	}()
 	io.Copy(patient{client, t.loop.server.cfg.WriteTimeout}, inner)
 	client.CloseWrite()
+	deliver(client.NetConn().(*net.TCPConn), t.loop.server.cfg.WriteTimeout)
 	client.NetConn().Close()
 	inner.Close()
 	<-requests
 	return nil
+}
+
+// deliver waits until the peer has what was written, or for so long, or until c is closed: a close
+// while something is not read resets the connection.
+func deliver(c *net.TCPConn, timeout time.Duration) {
+	raw, err := c.SyscallConn()
+	for end := time.Now().Add(timeout); err == nil && time.Now().Before(end); {
+		left := 0
+		if err = raw.Control(func(fd uintptr) { left = undelivered(int(fd)) }); left == 0 {
+			return
+		}
+		time.Sleep(drainPause)
+	}
 }
 
 // patient is a connection on which each write may take so long.
