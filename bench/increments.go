@@ -85,6 +85,52 @@ func waited(p *exec.Cmd, stderr *bytes.Buffer) error {
 	return nil
 }
 
+// socket is where the servers that come and go listen for clients of Redis.
+func socket(db string) string { return db + ".sock" }
+
+// askServers asks whatever server there is and waits for each answer, as clients of Redis do. A
+// server that leaves in good order has answered all that it has run, so that what was not answered
+// is for the next one. Of a server that was killed nobody knows.
+func (c crowd) askServers(_ *bench, db string, times int) (t tally, err error) {
+	for absent := time.Duration(0); t.acknowledged+t.doubtful < times; {
+		server, err := dial("unix", socket(db))
+		if err != nil {
+			const pause = 5 * time.Millisecond
+			if absent += pause; absent > time.Minute {
+				return t, err
+			}
+			time.Sleep(pause)
+			continue
+		}
+		absent = 0
+		lost, err := server.increment(times-t.acknowledged-t.doubtful, &t)
+		if err != nil {
+			return t, err
+		}
+		if lost && c.owner == killedServers {
+			t.doubtful++
+		}
+	}
+	return t, nil
+}
+
+// increment asks so many times, or until the server does not answer: then an answer is lost.
+func (c *connection) increment(times int, t *tally) (lost bool, err error) {
+	defer c.Close()
+	for range times {
+		start := time.Now()
+		reply, err := c.do([]string{"INCR", "n"})
+		if err != nil {
+			return true, nil
+		}
+		if reply.IsError() {
+			return false, fmt.Errorf("INCR answers %s", reply.Str)
+		}
+		t.add(tally{longest: time.Since(start), acknowledged: 1})
+	}
+	return false, nil
+}
+
 // pipeAll gives one process all increments at once.
 func (b *bench) pipeAll(db string, times int) (tally, error) {
 	start := time.Now()

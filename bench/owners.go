@@ -65,7 +65,7 @@ func (b *bench) comeAndGo(db string, o owner) (end func() error) {
 
 // serve runs a server until it has answered ten processes.
 func (b *bench) serve(db string, o owner) error {
-	p := exec.Command(b.nubdb, patience, "-d", db, "--server", "0")
+	p := exec.Command(b.nubdb, patience, "-d", db, "--server", "0", "--unixsocket", socket(db))
 	stderr, err := p.StderrPipe()
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 )
 
 // A crowd is processes that use one database at the same time, none of which knows of the
-// others: each increments the same key, in one of several ways.
+// others: each increments the same key, in one of several ways. Where servers come and go
+// clients of Redis take part.
 type crowd struct {
 	processes  int
 	increments int // of each
@@ -100,6 +101,9 @@ func (c crowd) atOnce(b *bench, db string) (all, long tally, err error) {
 	var wg sync.WaitGroup
 	wg.Go(func() { long, errs[c.processes] = b.longBatch(db, c.long) })
 	ways := []increment{(*bench).runEach, (*bench).askEach, (*bench).pipeAll}
+	if c.owner != nobody {
+		ways = append(ways, c.askServers)
+	}
 	for i := range c.processes {
 		wg.Go(func() { tallies[i], errs[i] = ways[i%len(ways)](b, db, c.increments) })
 	}

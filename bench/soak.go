@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,8 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/nubdb/nubdb/wire"
 )
 
 // A soak is many clients at work with one server, which makes everything durable before it
@@ -228,7 +225,7 @@ func (r *soaking) work(l *ledger) error {
 
 // talk sends commands over one connection until that is lost.
 func (r *soaking) talk(l *ledger, port string) error {
-	c, err := dial(port)
+	c, err := dial("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		return err
 	}
@@ -250,7 +247,7 @@ func (r *soaking) talk(l *ledger, port string) error {
 
 // check compares all that a client knows with what the server has.
 func (r *soaking) check(l *ledger, port string) error {
-	c, err := dial(port)
+	c, err := dial("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		return err
 	}
@@ -357,48 +354,4 @@ func (l *ledger) write(c *connection, effect map[string]string, commands ...[]st
 	}
 	l.happened()
 	return nil
-}
-
-// connection is one to a server.
-type connection struct {
-	net.Conn
-	replies *wire.ReplyReader
-}
-
-func dial(port string) (*connection, error) {
-	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		return nil, err
-	}
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	return &connection{conn, wire.NewReplyReader(conn)}, nil
-}
-
-// do sends commands and returns the reply to the last.
-func (c *connection) do(commands ...[]string) (reply wire.Reply, err error) {
-	var b []byte
-	for _, words := range commands {
-		b = fmt.Appendf(b, "*%d\r\n", len(words))
-		for _, w := range words {
-			b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(w), w)
-		}
-	}
-	if _, err := c.Write(b); err != nil {
-		return reply, err
-	}
-	for range commands {
-		if reply, err = c.replies.Read(); err != nil {
-			return reply, err
-		}
-	}
-	return reply, nil
-}
-
-// get returns the value of a key, "" if there is none.
-func (c *connection) get(key string) (string, error) {
-	reply, err := c.do([]string{"GET", key})
-	if err == nil && reply.IsError() {
-		err = fmt.Errorf("%w: GET answers %s", errWrong, reply.Str)
-	}
-	return string(reply.Str), err
 }
