@@ -1,20 +1,20 @@
 package command
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // tables are the rows of all groups. The variable is filled by init and not by
-// its declaration because HELP, a row itself, reads it.
-var tables [][]Spec
+// its declaration, which handlers that list the commands would make circular.
+var tables [7][]Spec
 
 func init() {
-	tables = [][]Spec{stringTable, bitmapTable, keyTable, transactionTable, connectionTable, messageTable, serverTable}
-	for _, table := range tables {
-		for i := range table {
-			spec := &table[i]
-			enter(spec.Name, spec)
-			for _, alias := range spec.Aliases {
-				enter(alias, spec)
-			}
+	tables = [...][]Spec{stringTable, bitmapTable, keyTable, transactionTable, connectionTable, messageTable, serverTable}
+	for spec := range All {
+		enter(spec.Name, spec)
+		for _, alias := range spec.Aliases {
+			enter(alias, spec)
 		}
 	}
 }
@@ -38,18 +38,32 @@ const maxName = 16
 // so that probes are short. A map would cost more, at every start and every look-up.
 const slots = 512
 
-// index finds a row by its name: open addressing with linear probing.
-var index [slots]struct {
-	name string
-	spec *Spec
+// index finds a command by its name: open addressing with linear probing. It lies in one
+// page of memory, written before it is read: at the start of a process each page that is
+// touched takes more time than hashing all the names, and twice that if it is read first.
+var index struct {
+	specs  [maxNames]*Spec
+	used   uint8
+	places [slots]uint8 // of a name's command in specs, counted from 1; 0: none
 }
 
+// maxNames bounds how many names of commands there are, aliases included.
+const maxNames = 200
+
 func enter(name string, spec *Spec) {
+	x := &index
+	x.specs[x.used] = spec
+	x.used++
 	i := hash([]byte(name))
-	for index[i].spec != nil {
+	for x.places[i] != 0 {
 		i = (i + 1) % slots
 	}
-	index[i].name, index[i].spec = name, spec
+	x.places[i] = x.used
+}
+
+// isCalled tells whether name, in upper case, is a command's name or an alias.
+func (c *Spec) isCalled(name []byte) bool {
+	return c.Name == string(name) || slices.ContainsFunc(c.Aliases, func(alias string) bool { return alias == string(name) })
 }
 
 // hash is FNV-1a, folded to the size of the index.
@@ -72,9 +86,9 @@ func Lookup(name []byte) *Spec {
 	for i, c := range name {
 		folded[i] = upper(c)
 	}
-	for i := hash(folded); index[i].spec != nil; i = (i + 1) % slots {
-		if index[i].name == string(folded) {
-			return index[i].spec
+	for i := hash(folded); index.places[i] != 0; i = (i + 1) % slots {
+		if spec := index.specs[index.places[i]-1]; spec.isCalled(folded) {
+			return spec
 		}
 	}
 	return nil
