@@ -32,7 +32,7 @@ func restore(s *Session, args [][]byte) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	if !o.replace {
-		if _, found, err := s.tx.Get(args[1]); err != nil || found {
+		if found, err := s.tx.Exists(args[1]); err != nil || found {
 			return wire.Reply{}, firstError(err, errBusyKey)
 		}
 	}

@@ -171,7 +171,7 @@ func (s *Session) expireCommand(args [][]byte, e expiry) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	it, found, err := s.tx.Get(args[1])
+	it, found, err := s.item(args[1])
 	if err != nil || !found || !conditions.allows(it.ExpireAt, at) {
 		return wire.Integer(0), err
 	}
@@ -180,7 +180,7 @@ func (s *Session) expireCommand(args [][]byte, e expiry) (wire.Reply, error) {
 
 // PERSIST key
 func persist(s *Session, args [][]byte) (wire.Reply, error) {
-	it, found, err := s.tx.Get(args[1])
+	it, found, err := s.item(args[1])
 	if err != nil || !found || it.ExpireAt == 0 {
 		return wire.Integer(0), err
 	}
@@ -221,7 +221,7 @@ func inSeconds(ms int64) int64 { return ms/1000 + (ms%1000+500)/1000 }
 
 // timeLeft answers when a key expires, counted from the Unix time since in milliseconds.
 func (s *Session) timeLeft(key []byte, since int64, unit func(int64) int64) (wire.Reply, error) {
-	it, found, err := s.tx.Get(key)
+	it, found, err := s.item(key)
 	switch {
 	case err != nil:
 		return wire.Reply{}, err

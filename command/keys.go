@@ -16,7 +16,7 @@ func del(s *Session, args [][]byte) (wire.Reply, error) {
 // EXISTS key [key ...]; also TOUCH
 func exists(s *Session, args [][]byte) (wire.Reply, error) {
 	return count(args[1:], func(key []byte) (bool, error) {
-		_, found, err := s.tx.Get(key)
+		found, err := s.tx.Exists(key)
 		s.seen(found)
 		return found, err
 	})
@@ -39,7 +39,7 @@ func count(keys [][]byte, does func(key []byte) (bool, error)) (wire.Reply, erro
 
 // TYPE key
 func typeOf(s *Session, args [][]byte) (wire.Reply, error) {
-	it, found, err := s.tx.Get(args[1])
+	it, found, err := s.item(args[1])
 	if err != nil || !found {
 		return wire.Status("none"), err
 	}
@@ -128,7 +128,7 @@ func renameNX(s *Session, args [][]byte) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	_, taken, err := s.tx.Get(args[2])
+	taken, err := s.tx.Exists(args[2])
 	if err != nil || taken {
 		return wire.Integer(0), err
 	}
@@ -136,7 +136,7 @@ func renameNX(s *Session, args [][]byte) (wire.Reply, error) {
 }
 
 func (s *Session) mustGet(key []byte) (engine.Item, error) {
-	it, found, err := s.tx.Get(key)
+	it, found, err := s.item(key)
 	if err == nil && !found {
 		err = errNoKey
 	}
@@ -161,11 +161,11 @@ func copyKey(s *Session, args [][]byte) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	it, found, err := s.tx.Get(args[1])
+	it, found, err := s.item(args[1])
 	if err != nil || !found {
 		return wire.Integer(0), err
 	}
-	_, taken, err := s.tx.Get(args[2])
+	taken, err := s.tx.Exists(args[2])
 	if err != nil || taken && !replace {
 		return wire.Integer(0), err
 	}

@@ -16,7 +16,7 @@ func memoryUsage(s *Session, args [][]byte) (wire.Reply, error) {
 	if err := checkMemoryUsage(args); err != nil {
 		return wire.Reply{}, err
 	}
-	it, found, err := s.tx.Get(args[2])
+	it, found, err := s.item(args[2])
 	if err != nil || !found {
 		return wire.Nil, err
 	}

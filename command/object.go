@@ -26,7 +26,7 @@ func objectEncoding(s *Session, args [][]byte) (wire.Reply, error) {
 
 // OBJECT FREQ key
 func objectFreq(s *Session, args [][]byte) (wire.Reply, error) {
-	_, found, err := s.tx.Get(args[2])
+	found, err := s.tx.Exists(args[2])
 	if err == nil && found {
 		err = errNoFreq
 	}
@@ -45,7 +45,7 @@ func objectRefCount(s *Session, args [][]byte) (wire.Reply, error) {
 
 // integerIfFound answers n for a key, nil if it is not there.
 func (s *Session) integerIfFound(key []byte, n int64) (wire.Reply, error) {
-	_, found, err := s.tx.Get(key)
+	found, err := s.tx.Exists(key)
 	if err != nil || !found {
 		return wire.Nil, err
 	}

@@ -306,10 +306,11 @@ func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 			return err
 		}
 	}
-	savepoint := s.tx.Savepoint()
+	var savepoint engine.Savepoint
+	s.tx.Savepoint(&savepoint)
 	*r, err = spec.run(s, args)
 	if err != nil && spec.Flags&Write != 0 {
-		s.tx.RollbackTo(savepoint)
+		s.tx.RollbackTo(&savepoint)
 	}
 	return err
 }

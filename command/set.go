@@ -33,7 +33,7 @@ func set(s *Session, args [][]byte) (wire.Reply, error) {
 			return wire.Reply{}, err
 		}
 	}
-	old, found, err := s.tx.Get(args[1])
+	old, found, err := s.item(args[1])
 	switch {
 	case err != nil:
 		return wire.Reply{}, err

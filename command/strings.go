@@ -5,10 +5,16 @@ import (
 	"github.com/nubdb/nubdb/wire"
 )
 
-// getString reads the string at key. What it points to is valid until the end of
-// the command, also when the key is overwritten.
+// item reads what is at key, of any type. What it points to is valid until the end of the
+// command, also when the key is overwritten.
+func (s *Session) item(key []byte) (it engine.Item, found bool, err error) {
+	found, err = s.tx.Get(key, &it)
+	return it, found, err
+}
+
+// getString is item for a string.
 func (s *Session) getString(key []byte) (it engine.Item, found bool, err error) {
-	it, found, err = s.tx.Get(key)
+	it, found, err = s.item(key)
 	if err == nil && found && it.Type != engine.TypeString {
 		err = errWrongType
 	}
@@ -23,10 +29,14 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 
 // GET key
 func get(s *Session, args [][]byte) (wire.Reply, error) {
-	it, found, err := s.getString(args[1])
+	var it engine.Item // not by getString: see Tx.Get
+	found, err := s.tx.Get(args[1], &it)
 	s.seen(found)
-	if err != nil || !found {
+	switch {
+	case err != nil || !found:
 		return wire.Nil, err
+	case it.Type != engine.TypeString:
+		return wire.Nil, errWrongType
 	}
 	return wire.Bulk(it.Value), nil
 }
@@ -78,7 +88,7 @@ func getEx(s *Session, args [][]byte) (wire.Reply, error) {
 func mGet(s *Session, args [][]byte) (wire.Reply, error) {
 	s.elems = s.elems[:0]
 	for _, key := range args[1:] {
-		it, found, err := s.tx.Get(key)
+		it, found, err := s.item(key)
 		s.seen(found)
 		if err != nil {
 			return wire.Reply{}, err
@@ -137,7 +147,7 @@ func clampRange(start, end, n int64) (from, to int64) {
 
 // SETNX key value
 func setNX(s *Session, args [][]byte) (wire.Reply, error) {
-	_, found, err := s.tx.Get(args[1])
+	found, err := s.tx.Exists(args[1])
 	if err != nil || found {
 		return wire.Integer(0), err
 	}
@@ -186,7 +196,7 @@ func mSetNX(s *Session, args [][]byte) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	for i := 1; i < len(args); i += 2 {
-		_, found, err := s.tx.Get(args[i])
+		found, err := s.tx.Exists(args[i])
 		if err != nil || found {
 			return wire.Integer(0), err
 		}

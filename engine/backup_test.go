@@ -103,7 +103,7 @@ func get(t testing.TB, db *DB, key string) string {
 		t.Fatal(err)
 	}
 	defer tx.Commit()
-	it, _, err := tx.Get([]byte(key))
+	it, _, err := item(tx, []byte(key))
 	if err != nil {
 		t.Fatal(err)
 	}

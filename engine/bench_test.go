@@ -23,7 +23,7 @@ func BenchmarkSet(b *testing.B) {
 			b.Fatal(err)
 		}
 		for range 64 {
-			tx.Savepoint()
+			tx.Savepoint(nil)
 			key = fmt.Appendf(key[:0], "key:%012d", r.IntN(10_000_000))
 			if err := tx.Put(key, Item{Value: value, Type: TypeString}); err != nil {
 				b.Fatal(err)

@@ -85,7 +85,7 @@ func (db *DB) compactSome(most uint64) (read, wrote int64, err error) {
 	err = tx.evacuate(most)
 	if cerr := db.commit(tx.begin.end); cerr != nil {
 		c.at = from
-		tx.RollbackTo(tx.begin)
+		tx.RollbackTo(&tx.begin)
 		err = errors.Join(err, cerr)
 	}
 	switch {

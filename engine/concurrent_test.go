@@ -91,7 +91,7 @@ func (c cellCall) run(db *DB) (answer cells, err error) {
 	}
 	var state cells
 	for i := range state {
-		it, ok, err := tx.Get(cellKey(i))
+		it, ok, err := item(tx, cellKey(i))
 		if err == nil && ok {
 			state[i], err = strconv.Atoi(string(it.Value))
 		}
@@ -269,7 +269,7 @@ func (b *bank) put(t *testing.T, tx *Tx, i, amount int) {
 }
 
 func (b *bank) get(tx *Tx, i int) (int, error) {
-	it, _, err := tx.Get(b.key(i))
+	it, _, err := item(tx, b.key(i))
 	if err != nil {
 		return 0, err
 	}
@@ -295,7 +295,7 @@ func (b *bank) move(t *testing.T, r *rand.Rand) {
 		to++
 	}
 	b.transact(t, func(tx *Tx) {
-		sp := tx.Savepoint()
+		sp := savepoint(tx)
 		had, err1 := b.get(tx, from)
 		has, err2 := b.get(tx, to)
 		if err := errors.Join(err1, err2); err != nil {

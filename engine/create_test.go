@@ -24,7 +24,7 @@ func TestAbsent(t *testing.T) {
 			t.Error("exists")
 		}
 		view(t, db, func(tx *Tx) {
-			_, found, err := tx.Get([]byte("k"))
+			_, found, err := item(tx, []byte("k"))
 			n, lenErr := tx.Len()
 			v, versionErr := tx.Version([]byte("k"))
 			_, some, randomErr := tx.Random()
@@ -37,7 +37,7 @@ func TestAbsent(t *testing.T) {
 				t.Errorf("Put in a transaction that reads: %v, want %v", err, ErrReadOnly)
 			}
 			tx.Prefetch([][]byte{[]byte("k")})
-			tx.RollbackTo(tx.Savepoint())
+			tx.RollbackTo(savepoint(tx))
 		})
 		must(t, db.Flush())
 		must(t, db.Sync())
@@ -173,7 +173,7 @@ func TestCreateByAnother(t *testing.T) {
 		}
 		must(t, reader.Close())
 		update(t, writer, func(tx *Tx) {
-			if it, _, err := tx.Get([]byte("k")); string(it.Value) != "v" || err != nil {
+			if it, _, err := item(tx, []byte("k")); string(it.Value) != "v" || err != nil {
 				t.Errorf("writer finds %q, %v", it.Value, err)
 			}
 			must(t, tx.Put([]byte("l"), text("w")))
@@ -241,7 +241,7 @@ func TestCreateFails(t *testing.T) {
 			must(t, other.Close())
 			if other != db {
 				update(t, db, func(tx *Tx) {
-					if it, _, err := tx.Get([]byte("k")); string(it.Value) != "v" || err != nil {
+					if it, _, err := item(tx, []byte("k")); string(it.Value) != "v" || err != nil {
 						t.Errorf("operation %d: the first finds %q, %v", n, it.Value, err)
 					}
 					must(t, tx.Put([]byte("l"), text("w")))

@@ -351,7 +351,7 @@ func (db *DB) newWriter() *Tx {
 		db.exp.settle()
 	}
 	*tx = Tx{db: db, writable: true, now: db.opt.Clock(), undo: tx.undo[:0], maps: tx.maps[:0], made: tx.made[:0]}
-	tx.begin = tx.here()
+	tx.mark(&tx.begin)
 	tx.panicOnFault = debug.SetPanicOnFault(true)
 	return tx
 }

@@ -106,7 +106,7 @@ func TestLen(t *testing.T) {
 			k.change(tx, r, keys)
 		}
 		if r.IntN(5) == 0 {
-			sp, before := tx.Savepoint(), cloneTimes(keys)
+			sp, before := savepoint(tx), cloneTimes(keys)
 			for range r.IntN(10) {
 				k.change(tx, r, keys)
 			}
@@ -166,7 +166,7 @@ func TestLenInTransaction(t *testing.T) {
 		must(t, tx.Put([]byte("gone"), Item{Type: TypeString, ExpireAt: k.now}))
 		must(t, tx.Put([]byte("b"), text("")))
 		n(tx, 2)
-		sp := tx.Savepoint()
+		sp := savepoint(tx)
 		must(t, tx.Clear())
 		n(tx, 0)
 		must(t, tx.Put([]byte("c"), Item{Type: TypeString, ExpireAt: k.now + 1}))
@@ -289,7 +289,7 @@ func TestSummariesAreLazy(t *testing.T) {
 
 	db = mustOpen(t, "db", o)
 	view(t, db, func(tx *Tx) {
-		if it, ok, err := tx.Get([]byte("e")); !ok || err != nil || it.ExpireAt != 5 {
+		if it, ok, err := item(tx, []byte("e")); !ok || err != nil || it.ExpireAt != 5 {
 			t.Errorf("Get: %v, %v, %v", it, ok, err)
 		}
 		if n, err := tx.Len(); !errors.Is(err, ErrCorrupt) {

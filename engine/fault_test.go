@@ -310,7 +310,7 @@ func (f *faulty) transact(st *step) {
 	}
 	before := maps.Clone(f.m.items)
 	for i := range st.ops {
-		sp := tx.Savepoint()
+		sp := savepoint(tx)
 		if err = st.ops[i].do(tx); err == nil {
 			f.m.apply(st.ops[i : i+1])
 			continue

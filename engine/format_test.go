@@ -92,12 +92,13 @@ func writeEverything(t *testing.T, db *engine.DB) {
 		}
 		switch n % 10 {
 		case 3:
-			sp := tx.Savepoint()
+			var sp engine.Savepoint
+			tx.Savepoint(&sp)
 			for range 10 {
 				put(tx, 100_000)
-				tx.Savepoint() // hands the log to the kernel when much has gathered
+				tx.Savepoint(nil) // hands the log to the kernel when much has gathered
 			}
-			tx.RollbackTo(sp)
+			tx.RollbackTo(&sp)
 			check(t, tx.Commit())
 		case 5:
 			tx.Rollback()
@@ -116,7 +117,7 @@ func contents(t *testing.T, db *engine.DB) (map[string]engine.Item, int64) {
 	items := map[string]engine.Item{}
 	_, err = tx.Scan(0, 1<<30, func(key []byte, it engine.Item) bool {
 		if it.Value == nil { // in a file
-			it, _, err = tx.Get(key)
+			_, err = tx.Get(key, &it)
 			check(t, err)
 		}
 		it.Value = bytes.Clone(it.Value)

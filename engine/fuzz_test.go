@@ -142,7 +142,7 @@ func (s *specimen) use(t *testing.T, db *DB) {
 	}
 	for i := range 12 {
 		key := fmt.Sprintf("k%d", i)
-		it, ok, err := tx.Get([]byte(key))
+		it, ok, err := item(tx, []byte(key))
 		if ok && err == nil && !s.ever(key, string(it.Value)) {
 			t.Errorf("%s is %q, which it never was", key, it.Value)
 		}
@@ -159,11 +159,11 @@ func stress(db *DB) {
 	}
 	for i := range 12 {
 		key := fmt.Appendf(nil, "k%d", i)
-		tx.Get(key)
+		item(tx, key)
 		tx.Version(key)
 		tx.Expire(key, 7000)
 		tx.Delete(fmt.Appendf(nil, "k%d", i/2))
-		sp := tx.Savepoint()
+		sp := savepoint(tx)
 		tx.Put(key, text("value"))
 		if i%3 == 0 {
 			tx.RollbackTo(sp)

@@ -101,7 +101,7 @@ func ledgerNumber(db *DB) (int, error) {
 		return 0, err
 	}
 	defer tx.Commit()
-	it, ok, err := tx.Get([]byte(ledgerKey))
+	it, ok, err := item(tx, []byte(ledgerKey))
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -218,7 +218,7 @@ func addOne(dir string) error {
 	if err != nil {
 		return err
 	}
-	it, _, err := tx.Get([]byte(ledgerKey))
+	it, _, err := item(tx, []byte(ledgerKey))
 	n, _ := strconv.Atoi(string(it.Value))
 	if err == nil {
 		err = tx.Put([]byte(ledgerKey), Item{Type: TypeString, Value: strconv.AppendInt(nil, int64(n+1), 10)})

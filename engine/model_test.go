@@ -129,7 +129,7 @@ func value(r *rand.Rand) []byte {
 func (m *model) checkKey(t testing.TB, tx *Tx, k string) {
 	t.Helper()
 	want, alive := m.live(k)
-	it, ok, err := tx.Get([]byte(k))
+	it, ok, err := item(tx, []byte(k))
 	if err != nil || ok != alive || ok && (!bytes.Equal(it.Value, want.Value) || it.ExpireAt != want.ExpireAt) {
 		t.Fatalf("Get(%s) = %.20q %d, %v, %v; want %.20q %d, %v", k, it.Value, it.ExpireAt, ok, err, want.Value, want.ExpireAt, alive)
 	}
@@ -218,7 +218,7 @@ func runModel(t *testing.T, m *model, dir string, o Options, seed uint64) {
 		}
 		before := m.clone()
 		for range r.IntN(200) {
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			saved := m
 			undo := r.IntN(20) == 0
 			if undo {

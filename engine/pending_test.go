@@ -206,7 +206,7 @@ func TestLayers(t *testing.T) {
 			must(t, err)
 			before := m.clone()
 			for range r.IntN(60) {
-				tx.Savepoint()
+				tx.Savepoint(nil)
 				m.op(t, tx, r, 200)
 			}
 			if r.IntN(100) == 0 {

@@ -163,7 +163,7 @@ func refusesWrites(t *testing.T, db *DB) {
 				t.Errorf("write %d: %v, want %v", i, err, ErrReadOnly)
 			}
 		}
-		if _, ok, err := tx.Get([]byte("l1")); !ok || err != nil {
+		if _, ok, err := item(tx, []byte("l1")); !ok || err != nil {
 			t.Errorf("a key after refused writes: %v, %v", ok, err)
 		}
 	})
@@ -211,7 +211,7 @@ func TestUnreadable(t *testing.T) {
 				before := files(crash)
 				db, err := Open("db", Options{FS: fs, ReadOnly: readOnly, Inline: true, tuning: crowded})
 				if err == nil {
-					view(t, db, func(tx *Tx) { _, _, err = tx.Get([]byte("big")) })
+					view(t, db, func(tx *Tx) { _, _, err = item(tx, []byte("big")) })
 					db.Close()
 				}
 				if fs.Fired() > 0 && !errors.Is(err, syscall.EMFILE) || errors.Is(err, ErrCorrupt) {
@@ -299,7 +299,7 @@ func TestReadersAndWriter(t *testing.T) {
 		}
 		for _, db := range readers {
 			view(t, db, func(tx *Tx) {
-				if it, ok, err := tx.Get([]byte("k")); !ok || err != nil || string(it.Value) != "v" {
+				if it, ok, err := item(tx, []byte("k")); !ok || err != nil || string(it.Value) != "v" {
 					t.Errorf("%q, %v, %v", it.Value, ok, err)
 				}
 			})
@@ -347,7 +347,7 @@ func getValue(db *DB, key string) (value string, ok bool, err error) {
 		return "", false, err
 	}
 	defer tx.Commit()
-	it, ok, err := tx.Get([]byte(key))
+	it, ok, err := item(tx, []byte(key))
 	return string(it.Value), ok, err
 }
 

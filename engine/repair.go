@@ -329,7 +329,7 @@ func (r *repair) counts(addr uint64) bool {
 
 // turn begins another transaction when this one has become large.
 func (r *repair) turn(size int) (err error) {
-	r.tx.Savepoint()
+	r.tx.Savepoint(nil)
 	if r.written += size; r.written < 1<<20 {
 		return nil
 	}

@@ -84,7 +84,7 @@ func (f *flipper) answers(t testing.TB, db *DB) {
 	}
 	for _, k := range crowdedKeys() {
 		want, there := f.items[k]
-		if it, ok, err := tx.Get([]byte(k)); err == nil && (ok != there || ok && !sameItem(it, want)) {
+		if it, ok, err := item(tx, []byte(k)); err == nil && (ok != there || ok && !sameItem(it, want)) {
 			t.Fatalf("Get(%s) = %d bytes %.9q, %v; want %d bytes %.9q, %v", k, len(it.Value), it.Value, ok, len(want.Value), want.Value, there)
 		}
 	}

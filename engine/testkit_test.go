@@ -252,12 +252,12 @@ func (o *op) do(tx *Tx) (err error) {
 	case opClear:
 		err = tx.Clear()
 	case opUndone:
-		sp := tx.Savepoint()
+		sp := savepoint(tx)
 		for i := range o.ops {
 			if err = o.ops[i].do(tx); err != nil {
 				break
 			}
-			tx.Savepoint()
+			tx.Savepoint(nil)
 		}
 		tx.RollbackTo(sp)
 	}
@@ -345,7 +345,7 @@ func (st *step) transact(db *DB, p *progress) error {
 		return err
 	}
 	for i := range st.ops {
-		tx.Savepoint()
+		tx.Savepoint(nil)
 		if err := st.ops[i].do(tx); err != nil {
 			tx.Rollback()
 			return err
@@ -408,7 +408,7 @@ func scanItems(tx *Tx, cursor uint64, count int, fn func(key []byte, it Item) bo
 	var failed error
 	next, err := tx.Scan(cursor, count, func(k []byte, it Item) bool {
 		if it.Value == nil {
-			if it, _, failed = tx.Get(k); failed != nil {
+			if it, _, failed = item(tx, k); failed != nil {
 				return false
 			}
 		}
@@ -472,10 +472,23 @@ func inspect(t testing.TB, db *DB, now *int64, items map[string]Item) {
 		if _, ok := items[k]; ok {
 			continue
 		}
-		if _, found, err := tx.Get([]byte(k)); found || err != nil {
+		if _, found, err := item(tx, []byte(k)); found || err != nil {
 			t.Fatalf("Get(%s) = %v, %v; want none", k, found, err)
 		}
 	}
 	tx.Commit()
 	verify(t, db)
+}
+
+// savepoint is the point at which a transaction is.
+func savepoint(tx *Tx) *Savepoint {
+	sp := new(Savepoint)
+	tx.Savepoint(sp)
+	return sp
+}
+
+// item is the item of a live key.
+func item(tx *Tx, key []byte) (it Item, ok bool, err error) {
+	ok, err = tx.Get(key, &it)
+	return it, ok, err
 }

@@ -120,38 +120,56 @@ func (db *DB) hash(key []byte) uint64 {
 	return siphash(db.seed[0], db.seed[1], key)
 }
 
-// Get returns the item of a live key.
-func (tx *Tx) Get(key []byte) (it Item, ok bool, err error) {
+// Get makes it the item of a live key; false if there is none. It fills what the caller
+// has, since copying a result that was just made stalls the processor: 5 % of a GET.
+func (tx *Tx) Get(key []byte, it *Item) (ok bool, err error) {
 	defer catch(&err)
 	if tx.empty {
-		return it, false, nil
+		return false, nil
 	}
-	f := &tx.found
-	err = tx.db.locate(f, tx.db.hash(key), key)
-	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
-		return it, false, err
+	if ok, err := tx.live(tx.db.hash(key), key); !ok {
+		return false, err
 	}
-	it, err = tx.item(&f.rec)
-	return it, err == nil, err
+	if err := tx.item(&tx.found.rec, it); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
-// item makes an item of a record, mapping its value if that is in a file.
-func (tx *Tx) item(r *record) (Item, error) {
-	it := Item{Value: r.value, Type: Type(r.kind - kindValue), ExpireAt: r.expire}
+// Exists tells whether there is a live key.
+func (tx *Tx) Exists(key []byte) (ok bool, err error) {
+	defer catch(&err)
+	if tx.empty {
+		return false, nil
+	}
+	return tx.live(tx.db.hash(key), key)
+}
+
+// live looks a key up, which leaves its newest record in tx.found, and tells whether that
+// is a value which has not expired.
+func (tx *Tx) live(hash uint64, key []byte) (bool, error) {
+	f := &tx.found
+	err := tx.db.locate(f, hash, key)
+	return err == nil && f.addr != 0 && !expired(f.rec.expire, tx.now), err
+}
+
+// item makes it the item of a record, mapping its value if that is in a file.
+func (tx *Tx) item(r *record, it *Item) error {
+	it.Value, it.Type, it.ExpireAt = r.value, Type(r.kind-kindValue), r.expire
 	if r.flags&flagFile == 0 {
-		return it, nil
+		return nil
 	}
 	ref, err := decodeReference(r.value)
 	if err != nil {
-		return it, fmt.Errorf("%w: reference to a value file", ErrCorrupt)
+		return fmt.Errorf("%w: reference to a value file", ErrCorrupt)
 	}
 	m, err := mapValueFile(tx.db.fs, tx.db.dir, ref)
 	if err != nil {
-		return it, err
+		return err
 	}
 	tx.maps = append(tx.maps, m)
 	it.Value = m.Data[:ref.length:ref.length]
-	return it, nil
+	return nil
 }
 
 // Put sets a key to an item, replacing what it was.
@@ -316,11 +334,10 @@ func (tx *Tx) Expire(key []byte, at int64) (ok bool, err error) {
 		return false, err
 	}
 	hash := tx.db.hash(key)
-	f := &tx.found
-	err = tx.db.locate(f, hash, key)
-	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+	if ok, err := tx.live(hash, key); !ok {
 		return false, err
 	}
+	f := &tx.found
 	_, fileSize := fileOf(f)
 	r := record{kind: f.rec.kind, flags: f.rec.flags & flagFile, key: f.rec.key, value: f.rec.value, expire: at}
 	return true, tx.write(hash, f, &r, fileSize)
@@ -333,12 +350,10 @@ func (tx *Tx) Delete(key []byte) (ok bool, err error) {
 		return false, err
 	}
 	hash := tx.db.hash(key)
-	f := &tx.found
-	err = tx.db.locate(f, hash, key)
-	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+	if ok, err := tx.live(hash, key); !ok {
 		return false, err
 	}
-	return true, tx.write(hash, f, &record{kind: kindDelete, key: key}, 0)
+	return true, tx.write(hash, &tx.found, &record{kind: kindDelete, key: key}, 0)
 }
 
 // Clear removes all keys.
@@ -391,33 +406,33 @@ func (tx *Tx) Version(key []byte) (v uint64, err error) {
 	if tx.empty {
 		return 0, nil
 	}
-	f := &tx.found
-	err = tx.db.locate(f, tx.db.hash(key), key)
-	if err != nil || f.addr == 0 || expired(f.rec.expire, tx.now) {
+	if ok, err := tx.live(tx.db.hash(key), key); !ok {
 		return 0, err
 	}
-	return tx.db.versions.get(f.addr), nil
+	return tx.db.versions.get(tx.found.addr), nil
 }
 
-// Savepoint marks the beginning of a command. Items read before become invalid.
-func (tx *Tx) Savepoint() Savepoint {
+// Savepoint marks the beginning of a command, and makes sp, unless it is nil, the point to
+// which that can be rolled back. Items read before become invalid.
+func (tx *Tx) Savepoint(sp *Savepoint) {
 	tx.release()
-	if tx.writable {
-		tx.db.drain()
+	if !tx.writable {
+		return
 	}
-	return tx.here()
+	tx.db.drain()
+	if sp != nil {
+		tx.mark(sp)
+	}
 }
 
-func (tx *Tx) here() Savepoint {
-	if !tx.writable {
-		return Savepoint{}
-	}
+// mark makes sp the point at which the transaction is.
+func (tx *Tx) mark(sp *Savepoint) {
 	db := tx.db
-	return Savepoint{db.log.end, len(tx.undo), len(db.exp.added), len(tx.made), len(db.doomed), db.c}
+	sp.end, sp.undo, sp.added, sp.made, sp.doomed, sp.c = db.log.end, len(tx.undo), len(db.exp.added), len(tx.made), len(db.doomed), db.c
 }
 
 // RollbackTo undoes everything since the savepoint.
-func (tx *Tx) RollbackTo(sp Savepoint) {
+func (tx *Tx) RollbackTo(sp *Savepoint) {
 	if !tx.writable {
 		return
 	}
@@ -470,7 +485,7 @@ func (tx *Tx) keep() (err error) {
 	defer tx.end()
 	defer catch(&err)
 	if err := tx.db.commit(tx.begin.end); err != nil {
-		tx.RollbackTo(tx.begin)
+		tx.RollbackTo(&tx.begin)
 		return err
 	}
 	tx.db.owe(tx.begin.end)
@@ -483,7 +498,7 @@ func (tx *Tx) Rollback() {
 	if !tx.writable {
 		return
 	}
-	tx.RollbackTo(tx.begin)
+	tx.RollbackTo(&tx.begin)
 	if tx.db.log.end != tx.begin.end && tx.db.failed == nil {
 		tx.db.commit(tx.begin.end) // what was taken back is in the log: say so
 	}

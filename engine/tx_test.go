@@ -49,7 +49,7 @@ func TestArgumentsAreCopied(t *testing.T) {
 		must(t, tx.Put(key, Item{Type: TypeString, Value: value}))
 		copy(key, "xxx")
 		copy(value, "yyyyy")
-		if it, ok, err := tx.Get([]byte("key")); string(it.Value) != "value" || !ok || err != nil {
+		if it, ok, err := item(tx, []byte("key")); string(it.Value) != "value" || !ok || err != nil {
 			t.Errorf("%q, %v, %v", it.Value, ok, err)
 		}
 	})
@@ -74,7 +74,7 @@ func TestItemsStayValid(t *testing.T) {
 				must(t, db.Sync())
 			}
 			update(t, db, func(tx *Tx) {
-				it, _, err := tx.Get([]byte("k"))
+				it, _, err := item(tx, []byte("k"))
 				must(t, err)
 				for i := range 300 {
 					must(t, tx.Put([]byte("k"), Item{Type: TypeString, Value: bytes.Repeat([]byte{byte(i)}, 2000)}))
@@ -117,7 +117,7 @@ func TestVersion(t *testing.T) {
 		{"put the same", func(tx *Tx) error { return tx.Put([]byte("k"), text("v")) }, true, false},
 		{"expire", func(tx *Tx) error { _, err := tx.Expire([]byte("k"), 2000); return err }, true, false},
 		{"taken back", func(tx *Tx) error {
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			err := tx.Put([]byte("k"), text("w"))
 			tx.RollbackTo(sp)
 			return err
@@ -159,9 +159,9 @@ func TestDead(t *testing.T) {
 	}{{1999, true}, {2000, false}, {3000, false}, {0, true}} {
 		now = tt.now
 		update(t, db, func(tx *Tx) {
-			_, got, err := tx.Get([]byte("k"))
+			_, got, err := item(tx, []byte("k"))
 			expire, err2 := tx.Expire([]byte("k"), 2000)
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			deleted, err3 := tx.Delete([]byte("k"))
 			tx.RollbackTo(sp)
 			if err := errors.Join(err, err2, err3); got != tt.alive || expire != tt.alive || deleted != tt.alive || err != nil {
@@ -174,7 +174,7 @@ func TestDead(t *testing.T) {
 		if ok, err := tx.Expire([]byte("k"), 999); !ok || err != nil {
 			t.Errorf("Expire in the past: %v, %v", ok, err)
 		}
-		if _, ok, err := tx.Get([]byte("k")); ok || err != nil {
+		if _, ok, err := item(tx, []byte("k")); ok || err != nil {
 			t.Errorf("after it: %v, %v", ok, err)
 		}
 	})

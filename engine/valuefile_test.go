@@ -143,7 +143,7 @@ func TestValueLengths(t *testing.T) {
 		update(t, db, func(tx *Tx) {
 			before = len(valueFiles(t, fs))
 			must(t, tx.Put([]byte("k"), Item{Type: TypeString, Value: value}))
-			if it, ok, err := tx.Get([]byte("k")); !ok || err != nil || !bytes.Equal(it.Value, value) {
+			if it, ok, err := item(tx, []byte("k")); !ok || err != nil || !bytes.Equal(it.Value, value) {
 				t.Errorf("%d bytes, before the commit: %d bytes, %v, %v", n, len(it.Value), ok, err)
 			}
 		})
@@ -154,7 +154,7 @@ func TestValueLengths(t *testing.T) {
 		must(t, db.Close())
 		db = mustOpen(t, "db", o)
 		view(t, db, func(tx *Tx) {
-			if it, ok, err := tx.Get([]byte("k")); !ok || err != nil || !bytes.Equal(it.Value, value) {
+			if it, ok, err := item(tx, []byte("k")); !ok || err != nil || !bytes.Equal(it.Value, value) {
 				t.Errorf("%d bytes: %d bytes, %v, %v", n, len(it.Value), ok, err)
 			}
 		})
@@ -201,26 +201,26 @@ func TestValueFileLife(t *testing.T) {
 		{"cleared and written", func(t *testing.T, tx *Tx) { must(t, tx.Clear()); put(big)(t, tx) }, 2, 1},
 		{"written and cleared", func(t *testing.T, tx *Tx) { put(big)(t, tx); must(t, tx.Clear()) }, 2, 0},
 		{"taken back", func(t *testing.T, tx *Tx) {
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			put(big)(t, tx)
 			put(text("x"))(t, tx)
 			must(t, tx.Clear())
 			put(big)(t, tx)
-			tx.Savepoint() // writes what there is, if told to
+			tx.Savepoint(nil) // writes what there is, if told to
 			tx.RollbackTo(sp)
 			must(t, tx.Put([]byte("other"), text("x")))
 		}, 1, 1},
 		{"deleted, taken back", func(t *testing.T, tx *Tx) {
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			tx.Delete(key)
-			tx.Savepoint()
+			tx.Savepoint(nil)
 			tx.RollbackTo(sp)
 			must(t, tx.Put([]byte("other"), text("x")))
 		}, 1, 1},
 		{"taken back, written", func(t *testing.T, tx *Tx) {
-			sp := tx.Savepoint()
+			sp := savepoint(tx)
 			put(big)(t, tx)
-			tx.Savepoint()
+			tx.Savepoint(nil)
 			tx.RollbackTo(sp)
 			put(big)(t, tx)
 		}, 2, 1},
@@ -267,7 +267,7 @@ func TestValueFileRolledBack(t *testing.T) {
 	tx, err := db.Begin(true)
 	must(t, err)
 	for i := range 10 {
-		tx.Savepoint()
+		tx.Savepoint(nil)
 		must(t, tx.Put(fmt.Appendf(nil, "k%d", i%3), Item{Type: TypeString, Value: randomBytes(filed + i)}))
 	}
 	tx.Rollback()
@@ -336,7 +336,7 @@ func TestValueFileOrphans(t *testing.T) {
 					t.Errorf("%v are left, want %v", names, kept)
 				}
 				view(t, db, func(tx *Tx) {
-					if it, ok, err := tx.Get([]byte("old")); !ok || err != nil || len(it.Value) != filed {
+					if it, ok, err := item(tx, []byte("old")); !ok || err != nil || len(it.Value) != filed {
 						t.Errorf("%d bytes, %v, %v", len(it.Value), ok, err)
 					}
 				})
@@ -394,7 +394,7 @@ func TestValueFileRefused(t *testing.T) {
 			if err := tx.Put([]byte("k"), Item{Type: TypeString, Value: randomBytes(filed)}); !errors.Is(err, tt.want) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 			}
-			if it, ok, err := tx.Get([]byte("k")); !ok || err != nil || string(it.Value) != "small" {
+			if it, ok, err := item(tx, []byte("k")); !ok || err != nil || string(it.Value) != "small" {
 				t.Errorf("%s: the key is %q, %v, %v", tt.name, it.Value, ok, err)
 			}
 		})
@@ -429,10 +429,10 @@ func TestValueFileGone(t *testing.T) {
 		}
 		db = mustOpen(t, "db", o)
 		update(t, db, func(tx *Tx) {
-			if _, _, err := tx.Get([]byte("a")); !errors.Is(err, ErrCorrupt) {
+			if _, _, err := item(tx, []byte("a")); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("%s: Get says %v, want %v", how, err, ErrCorrupt)
 			}
-			if it, ok, err := tx.Get([]byte("b")); !ok || err != nil || string(it.Value) != "small" {
+			if it, ok, err := item(tx, []byte("b")); !ok || err != nil || string(it.Value) != "small" {
 				t.Errorf("%s: the other key is %q, %v, %v", how, it.Value, ok, err)
 			}
 			if n, err := tx.Len(); n != 2 || err != nil {

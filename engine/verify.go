@@ -297,7 +297,7 @@ func (v *verifier) slot(page uint32, i int, slot, prefix uint64, depth uint32) e
 	if r.expire != 0 {
 		v.found.expiring++
 	}
-	_, err = v.tx.item(&r)
+	err = v.tx.item(&r, new(Item))
 	v.tx.release()
 	return err
 }
