@@ -29,7 +29,7 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 
 // GET key
 func get(s *Session, args [][]byte) (wire.Reply, error) {
-	var it engine.Item // not by getString: see Tx.Get
+	var it engine.Item // not by getString, which would copy it: see engine.Tx
 	found, err := s.tx.Get(args[1], &it)
 	s.seen(found)
 	switch {

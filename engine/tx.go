@@ -12,6 +12,10 @@ import (
 // Tx is a transaction. All its writes become visible together, and durable together
 // or not at all. It is for one goroutine. Slices given to its methods may be reused
 // by the caller afterwards.
+//
+// What each command runs through fills structures field by field, in place. To copy one
+// that was just made makes the processor wait until its fields have been stored, and as
+// little of it as there seems, it was 6 % of a bulk load and 5 % of a GET.
 type Tx struct {
 	db       *DB
 	writable bool
@@ -92,7 +96,8 @@ func (m *matcher) is(addr uint64) (same bool, err error) {
 // locate finds a key's newest record, expired or not.
 func (db *DB) locate(f *found, hash uint64, key []byte) (err error) {
 	f.addr, f.newest = 0, nil
-	m := matcher{log: &db.log, key: key, rec: &f.rec}
+	var m matcher
+	m.log, m.key, m.rec = &db.log, key, &f.rec
 	for i := len(db.layers) - 1; i >= 0; i-- {
 		l := db.layers[i]
 		e, err := l.find(hash, m.is)
@@ -120,8 +125,7 @@ func (db *DB) hash(key []byte) uint64 {
 	return siphash(db.seed[0], db.seed[1], key)
 }
 
-// Get makes it the item of a live key; false if there is none. It fills what the caller
-// has, since copying a result that was just made stalls the processor: 5 % of a GET.
+// Get makes it the item of a live key; false if there is none.
 func (tx *Tx) Get(key []byte, it *Item) (ok bool, err error) {
 	defer catch(&err)
 	if tx.empty {
@@ -187,7 +191,8 @@ func (tx *Tx) Put(key []byte, it Item) (err error) {
 	if err := db.locate(f, hash, key); err != nil {
 		return err
 	}
-	r := record{kind: kindValue + byte(it.Type), key: key, value: it.Value, expire: it.ExpireAt}
+	var r record
+	r.kind, r.key, r.value, r.expire = kindValue+byte(it.Type), key, it.Value, it.ExpireAt
 	if len(it.Value) > db.log.maxInline() {
 		return tx.putFile(hash, f, &r)
 	}
@@ -265,8 +270,11 @@ func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
 	if r.isValue() {
 		spare = reserve
 	}
-	after := tx.count(f, r, int64(size), fileSize)
-	if m := db.opt.MaxSize; m > 0 && r.isValue() && !tx.compacts && after.bytes > m && after.bytes > db.c.bytes {
+	before, after := liveBytes(f), int64(0)
+	if r.isValue() {
+		after = int64(size) + fileSize
+	}
+	if m := db.opt.MaxSize; m > 0 && !tx.compacts && after > before && db.c.bytes+after-before > m {
 		return ErrMaxSize
 	}
 	if err := db.makeRoom(size, spare); err != nil {
@@ -274,7 +282,8 @@ func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
 	}
 	was, wasFile := r.was, r.wasFile
 	addr := db.log.append(r)
-	db.c = after
+	db.c.replace(f, r, fileSize)
+	db.c.bytes += after - before
 	if r.flags&flagExpire != 0 {
 		db.exp.add(r.expire, 1)
 	}
@@ -291,14 +300,21 @@ func (tx *Tx) write(hash uint64, f *found, r *record, fileSize int64) error {
 	return nil
 }
 
-// count returns the counters as they are after a record of size bytes whose value has
-// fileSize bytes in a file.
-func (tx *Tx) count(f *found, r *record, size, fileSize int64) counters {
-	c := tx.db.c
+// liveBytes is what a found record takes, its value in a file included.
+func liveBytes(f *found) int64 {
+	if f.addr == 0 {
+		return 0
+	}
+	_, fileSize := fileOf(f)
+	return int64(f.rec.size) + fileSize
+}
+
+// replace counts that a record whose value has fileSize bytes in a file takes the place of
+// one that was found; bytes are left to the caller.
+func (c *counters) replace(f *found, r *record, fileSize int64) {
 	if f.addr != 0 {
 		_, before := fileOf(f)
 		c.keys--
-		c.bytes -= int64(f.rec.size) + before
 		c.files -= filePages(before)
 		if f.rec.expire != 0 {
 			c.expiring--
@@ -306,13 +322,11 @@ func (tx *Tx) count(f *found, r *record, size, fileSize int64) counters {
 	}
 	if r.isValue() {
 		c.keys++
-		c.bytes += size + fileSize
 		c.files += filePages(fileSize)
 		if r.expire != 0 {
 			c.expiring++
 		}
 	}
-	return c
 }
 
 // point makes the newest layer say that a key's newest record is at addr.
@@ -428,7 +442,9 @@ func (tx *Tx) Savepoint(sp *Savepoint) {
 // mark makes sp the point at which the transaction is.
 func (tx *Tx) mark(sp *Savepoint) {
 	db := tx.db
-	sp.end, sp.undo, sp.added, sp.made, sp.doomed, sp.c = db.log.end, len(tx.undo), len(db.exp.added), len(tx.made), len(db.doomed), db.c
+	sp.end, sp.undo, sp.added, sp.made, sp.doomed = db.log.end, len(tx.undo), len(db.exp.added), len(tx.made), len(db.doomed)
+	c := &db.c
+	sp.c.keys, sp.c.expiring, sp.c.bytes, sp.c.summary, sp.c.files = c.keys, c.expiring, c.bytes, c.summary, c.files
 }
 
 // RollbackTo undoes everything since the savepoint.
