@@ -375,9 +375,9 @@ func (db *DB) advanceHead() (advanced bool, err error) {
 	} else if err != nil {
 		return false, err
 	}
-	db.compaction.old.Store(true)
 	var gone []*segment
 	db.locked(func() error {
+		db.compaction.old.Store(true)
 		db.compaction.removed += int64(man.head - db.man.head)
 		db.man.head = man.head
 		gone = db.log.segs.dropBefore(man.head)
@@ -419,8 +419,11 @@ func (db *DB) removeOld(stop func() bool) error {
 			return nil
 		}
 	}
-	db.compaction.old.Store(false)
-	return nil
+	return db.locked(func() error {
+		// The head may have gone on meanwhile and left more.
+		db.compaction.old.Store(db.man.head != head)
+		return nil
+	})
 }
 
 // noticeOld finds out whether another process has left segments before the head.

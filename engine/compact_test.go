@@ -409,6 +409,42 @@ func TestCompactErrors(t *testing.T) {
 	must(t, db.Close())
 }
 
+// TestCompactRemovesAll: that old segments are being removed does not make those forgotten that
+// somebody else leaves behind meanwhile.
+func TestCompactRemovesAll(t *testing.T) {
+	fs := vfs.NewMem()
+	o := Options{FS: fs, Inline: true, tuning: compacting}
+	o.slack = 1 << 40 // so that nothing is compacted but what is asked for
+	db := mustOpen(t, testDir, o)
+	never := func() bool { return false }
+	leaveOld := func() { // but does not remove them
+		for range 40 {
+			update(t, db, func(tx *Tx) { must(t, tx.Put([]byte("k"), text(strings.Repeat("v", 2000)))) })
+		}
+		goal, err := db.aim()
+		must(t, err)
+		for done := false; !done; {
+			done, err = db.compactUntil(goal)
+			must(t, err)
+			must(t, db.Sync())
+		}
+		must(t, db.syncIndexFiles(never))
+	}
+	leaveOld()
+	removed := 0
+	must(t, db.removeOld(func() bool {
+		if removed++; removed == 1 {
+			leaveOld()
+		}
+		return false
+	}))
+	must(t, db.removeOld(never))
+	if n, _ := logFiles(t, fs, testDir); removed == 0 || n != 1 {
+		t.Errorf("%d segments are left", n)
+	}
+	must(t, db.Close())
+}
+
 // TestCompactAbandoned closes the database while it is compacted in the background.
 func TestCompactAbandoned(t *testing.T) {
 	fs := vfs.NewMem()
