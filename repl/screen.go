@@ -29,6 +29,8 @@ type screen struct {
 	final   bool     // the key under way ends the line
 	over    bool     // the line has been entered: nothing more of it is drawn
 	row     int      // where the terminal's cursor is, counted from the row of the prompt
+	columns int      // of the window that row was counted in
+	before  []rune   // prompt and line up to the cursor then
 }
 
 // What terminals understand.
@@ -48,7 +50,8 @@ const (
 func (s *screen) begin(prompt string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prompt, s.over, s.row, s.below = prompt, false, 0, nil
+	s.prompt, s.over, s.below = prompt, false, nil
+	s.atTop()
 	s.line, s.cursor = s.line[:0], 0
 	io.WriteString(s.out, pasteModeOn)
 }
@@ -117,6 +120,7 @@ func (s *screen) draw() error {
 	if s.over || s.cursor > 0 && s.line[s.cursor-1] == pasteKey { // the paste itself comes next
 		return nil
 	}
+	s.reflow()
 	line := s.line
 	s.over = s.final && len(line) > 0 && line[len(line)-1] == '\n'
 	if s.over {
@@ -137,8 +141,28 @@ func (s *screen) draw() error {
 	_, height := s.size()
 	top := p.cut(max(height, 1), cursor)
 	p.moveBack(cursor)
+	s.before = append(append(s.before[:0], []rune(s.prompt)...), line[:s.cursor]...)
 	return s.replace(p.text, cursor.row-top)
 }
+
+// reflow counts anew where the cursor is when the window has another width: terminals
+// join the rows that a line was broken into and break it again. The few that don't, such
+// as xterm, show a rest of the line in a window that has become wider, and lose a row of
+// what was above it in a narrower one.
+func (s *screen) reflow() {
+	width := s.width()
+	if width != s.columns && len(s.before) > 0 {
+		p := picture{width: width}
+		for _, r := range s.before {
+			p.add(r)
+		}
+		s.row = p.next(' ').row
+	}
+	s.columns = width
+}
+
+// atTop is the state of a cursor that is where the prompt is going to be.
+func (s *screen) atTop() { s.row, s.before = 0, s.before[:0] }
 
 // drawLine adds the line, and what is shown with it while it is edited. It returns
 // where the cursor belongs.
@@ -213,7 +237,7 @@ func (s *screen) leave() {
 	s.look = nil
 	s.draw()
 	s.look = look
-	s.row = 0
+	s.atTop()
 	io.WriteString(s.out, pasteModeOff+"\n")
 }
 

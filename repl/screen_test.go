@@ -72,6 +72,34 @@ func TestScreenShowsTheLine(t *testing.T) {
 	})
 }
 
+// A window that gets another width while a line is edited shows it once, below what was
+// there before.
+func TestScreenAfterResize(t *testing.T) {
+	runes := rapid.SliceOfN(rapid.SampledFrom([]rune("ab{1")), 0, 60)
+	rapid.Check(t, func(t *rapid.T) {
+		width := rapid.IntRange(10, 30).Draw(t, "width")
+		term := newVT(width, 200)
+		term.Write([]byte("before\r\n"))
+		s := &screen{out: term, size: func() (int, int) { return term.width, 200 }, palette: &monochrome}
+		s.look = func([]rune, int) ([]style, string) { return nil, "what may follow" }
+		s.begin("> ")
+		for range rapid.IntRange(1, 4).Draw(t, "draws") {
+			line := runes.Draw(t, "line")
+			cursor := rapid.IntRange(0, len(line)).Draw(t, "cursor")
+			s.Paint(line, cursor)
+			s.Write(nil)
+			rows, at := layOut(append([]rune("> "), line...), 2+cursor, term.width)
+			if want := append([]string{"before"}, rows...); !slices.Equal(term.text(), want) {
+				t.Fatalf("screen\n%q\nwant\n%q", term.text(), want)
+			}
+			if got := (position{term.row - 1, term.column}); got != at {
+				t.Fatalf("cursor at %v, want %v", got, at)
+			}
+			term.resize(rapid.IntRange(10, 30).Draw(t, "new width"))
+		}
+	})
+}
+
 // What was entered stays as it is, and the next output begins on a row of its own,
 // also behind a line that fills its last row.
 func TestScreenAfterEnter(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 type vt struct {
 	width, height int
 	rows          [][]string // a string for each column: "" behind a wide character, " " where nothing was written
+	goesOn        []bool     // for each row: what is in the next belongs to it
 	row, column   int
 	filled        bool   // the next character goes to the next row
 	hint          bool   // what is written is grey or faint, as only hints are
@@ -23,7 +24,46 @@ func newVT(width, height int) *vt {
 	for range height {
 		v.rows = append(v.rows, v.blank())
 	}
+	v.goesOn = make([]bool, height)
 	return v
+}
+
+// resize gives the window another width, and breaks what is written into rows anew, as most
+// terminals do. It knows no wide characters.
+func (v *vt) resize(width int) {
+	old := *v
+	*v = *newVT(width, old.height)
+	var at position
+	for i, cells := range old.rows[:len(old.shown(strings.Clone))] {
+		if !old.goesOn[i] {
+			for len(cells) > 0 && cells[len(cells)-1] == " " {
+				cells = cells[:len(cells)-1]
+			}
+		}
+		for j, cell := range cells {
+			if i == old.row && j == old.column {
+				at = v.nextCell()
+			}
+			v.hint = strings.HasPrefix(cell, hintMark)
+			v.put([]rune(strings.TrimPrefix(cell, hintMark))[0])
+		}
+		if i == old.row && old.column >= len(cells) {
+			at = v.nextCell()
+		}
+		if !old.goesOn[i] {
+			v.column = 0
+			v.lineFeed()
+		}
+	}
+	v.row, v.column, v.filled, v.hint = at.row, at.column, false, old.hint
+}
+
+// nextCell is where the next character goes.
+func (v *vt) nextCell() position {
+	if v.filled {
+		return position{v.row + 1, 0}
+	}
+	return position{v.row, v.column}
 }
 
 func (v *vt) blank() []string {
@@ -74,6 +114,7 @@ func (v *vt) lineFeed() {
 	if v.row++; v.row == v.height {
 		v.row--
 		v.rows = append(v.rows[1:], v.blank())
+		v.goesOn = append(v.goesOn[1:], false)
 	}
 }
 
@@ -84,6 +125,7 @@ func (v *vt) put(r rune) {
 		return
 	}
 	if v.filled || v.column+width > v.width {
+		v.goesOn[v.row] = true
 		v.lineFeed()
 		v.column = 0
 	}
@@ -127,8 +169,9 @@ func (v *vt) sequence(b []byte) int {
 			panic("J with a number")
 		}
 		copy(v.rows[v.row][v.column:], v.blank())
+		v.goesOn[v.row] = false
 		for row := v.row + 1; row < v.height; row++ {
-			v.rows[row] = v.blank()
+			v.rows[row], v.goesOn[row] = v.blank(), false
 		}
 	case 'm':
 		v.hint = digits && (n == 2 || n == 90)
