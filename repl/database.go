@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/engine"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -14,13 +15,17 @@ type database struct {
 	mu   sync.Mutex // guards hold (but for interrupt) and timer
 	hold *command.Database
 	rest *time.Timer
+
+	replied func(c *wire.Command, r *wire.Reply) // during group
 }
 
 func newDatabase(cfg Config) *database {
-	d := &database{hold: command.NewDatabase(command.DatabaseOptions{
+	d := &database{}
+	d.hold = command.NewDatabase(command.DatabaseOptions{
 		Path: cfg.DB, Engine: cfg.Engine, Sync: cfg.Sync, Report: say, Connect: cfg.Connect,
 		Waiting: sayWaiting,
-	})}
+		Reply:   func(c *wire.Command, r *wire.Reply) { d.replied(c, r) },
+	})
 	d.rest = time.AfterFunc(time.Hour, d.idle)
 	d.rest.Stop()
 	return d
@@ -51,6 +56,37 @@ func (d *database) do(args [][]byte) wire.Reply {
 	defer d.mu.Unlock()
 	defer d.restLater()
 	return d.hold.Run(args)
+}
+
+// group runs the commands that next returns, which is given their number so far, up to nil or
+// QUIT. Their replies go to replied, and are not to be shown before group has returned nil:
+// then all of it is as durable as the policy wants it to be.
+func (d *database) group(next func(n int) *wire.Command, replied func(c *wire.Command, r *wire.Reply)) (err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.restLater()
+	defer func() {
+		if fault := engine.Fault(recover()); fault != nil {
+			d.hold.Abandon()
+			err = fault
+		}
+	}()
+	d.replied = func(c *wire.Command, r *wire.Reply) {
+		if !d.hold.Quit() {
+			replied(c, r)
+		}
+	}
+	n := 0
+	for c := next(n); c != nil && !d.hold.Quit(); c = next(n) {
+		if err := d.hold.Do(command.Find(c.Args), c); err != nil {
+			return err
+		}
+		n++
+	}
+	if err := d.hold.Acknowledge(); err != nil {
+		return err
+	}
+	return d.hold.Between(time.Now())
 }
 
 // follow is command.Database.Follow.

@@ -120,3 +120,27 @@ func TestYield(t *testing.T) {
 		t.Errorf("EXEC answers %v, want 3", r.Elems)
 	}
 }
+
+// The commands of a group are synced once, and a group that could not be synced says so.
+func TestGroupSyncsOnce(t *testing.T) {
+	disk := vfs.NewFault(vfs.NewMem())
+	d := on(disk, command.SyncAlways)
+	run(d, "SET", "k", "0")
+	incr := wire.Command{Args: [][]byte{[]byte("INCR"), []byte("k")}}
+	hundred := func(n int) *wire.Command {
+		if n == 100 {
+			return nil
+		}
+		return &incr
+	}
+	replies := 0
+	count := func(*wire.Command, *wire.Reply) { replies++ }
+	disk.SetRules(vfs.Rule{Ops: vfs.OpDatasync, Nth: 2, Err: syscall.EIO, Forever: true})
+	if err := d.group(hundred, count); err != nil || replies != 100 {
+		t.Errorf("a group with one sync: %d replies, %v", replies, err)
+	}
+	if err := d.group(hundred, count); err == nil {
+		t.Error("a group without a sync: no error")
+	}
+	d.close()
+}

@@ -32,8 +32,7 @@ const maxLast = 64 << 20
 
 // show shows a reply in the format that was chosen, and keeps it for \|.
 func (s *shell) show(reply *wire.Reply) error {
-	s.out = s.appendFormatted(s.out[:0], reply, s.file == nil)
-	s.keepLast(reply)
+	s.render(reply)
 	var err error
 	if !s.page(s.out) {
 		err = s.write(s.out)
@@ -42,6 +41,12 @@ func (s *shell) show(reply *wire.Reply) error {
 		s.out = nil
 	}
 	return err
+}
+
+// render writes a reply to out in the format that was chosen, and keeps it for \|.
+func (s *shell) render(reply *wire.Reply) {
+	s.out = s.appendFormatted(s.out[:0], reply, s.file == nil)
+	s.keepLast(reply)
 }
 
 // keepLast keeps the bytes of a reply for \|, if they are not too many.
@@ -104,11 +109,26 @@ func (s *shell) showText(text string) error {
 }
 
 // note tells something beside the replies, in lines that fit the window.
-func (s *shell) note(text string) {
+func (s *shell) note(text string) { s.display.WriteString(s.noted(text)) }
+
+// noted is what note shows.
+func (s *shell) noted(text string) string {
+	var b strings.Builder
 	columns, _ := windowSize(s.display)
 	for line := range strings.Lines(text) {
-		s.display.WriteString(wrapped(visible(strings.TrimSuffix(line, "\n")), columns) + "\n")
+		b.WriteString(wrapped(visible(strings.TrimSuffix(line, "\n")), columns) + "\n")
 	}
+	return b.String()
+}
+
+// noteAmong tells something that belongs before the reply that follows those in shown: it adds
+// it to them if they go to the same place.
+func (s *shell) noteAmong(shown []byte, text string) []byte {
+	if s.file != nil || s.display != os.Stdout {
+		s.note(text)
+		return shown
+	}
+	return append(shown, s.noted(text)...)
 }
 
 // showTime tells how long a command took.
