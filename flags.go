@@ -165,6 +165,8 @@ func (o *options) contradictions() error {
 	switch {
 	case ways > 1:
 		return errors.New("a command, -c or -f, and a mode exclude each other")
+	case o.mode() != nil && (o.check || o.Atomic):
+		return fmt.Errorf("--check and --atomic are for commands, not for --%s", o.mode().flag)
 	case o.lastArg && (len(o.words) == 0 || o.mode() != nil):
 		return errors.New("-x needs a command")
 	case !o.serving() && o.server.given() != "":

@@ -29,8 +29,7 @@ func run(args []string) int {
 		if err != nil {
 			return usageError(err)
 		}
-		os.Stdout.WriteString(text)
-		return batch.StatusOK
+		return show(text)
 	}
 	o.Engine.Owner = owner()
 	o.Connect = remote.Connect
@@ -52,6 +51,15 @@ func run(args []string) int {
 		return batch.Check(o.Config)
 	}
 	return batch.Run(o.Config)
+}
+
+// show prints what was asked about nubdb itself.
+func show(text string) int {
+	if _, err := os.Stdout.WriteString(text); err != nil {
+		fmt.Fprintln(os.Stderr, "nubdb:", err)
+		return batch.StatusFailed
+	}
+	return batch.StatusOK
 }
 
 // shell is what the command line means to the interactive shell. A person waits

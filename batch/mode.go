@@ -3,7 +3,6 @@ package batch
 import (
 	"bytes"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -42,10 +41,6 @@ func (r *run) forwarded(name string, path ...string) (bool, error) {
 	}
 	args := [][]byte{[]byte(name)}
 	for _, p := range path {
-		p, err := filepath.Abs(p)
-		if err != nil {
-			return true, err
-		}
 		args = append(args, []byte(p))
 	}
 	reply := r.db.Run(args)

@@ -62,7 +62,7 @@ func documentRow(b *strings.Builder, spec *Spec) {
 	fmt.Fprintf(b, " Example: `%s`\n", spec.Example)
 }
 
-// remarks is what the flags and the way of travel mean for a user.
+// remarks is what the flags mean for a user.
 func remarks(spec *Spec) string {
 	var all []string
 	for _, f := range []struct {
@@ -77,14 +77,6 @@ func remarks(spec *Spec) string {
 		if spec.Has(f.flag) {
 			all = append(all, f.text)
 		}
-	}
-	switch spec.Travel {
-	case Translated:
-		all = append(all, "works with `--connect` also where the server does not have it")
-	case Local:
-		all = append(all, "runs in the client with `--connect`")
-	case Refused:
-		all = append(all, "not with `--connect`")
 	}
 	if len(all) == 0 {
 		return ""

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -111,6 +112,9 @@ var discardWords = [][]byte{[]byte("DISCARD")}
 func (d *Database) forward(spec *Spec, c *wire.Command) error {
 	f := &d.forwarding
 	r := f.sent.add(spec, c)
+	if spec != nil && spec.Has(TakesPath) {
+		makeAbsolute(r.command.Args)
+	}
 	if (f.changed || f.spoiled) && spec != nil && spec.Has(EndsMulti) {
 		r.instead = wire.NilArray
 		if f.spoiled {
@@ -129,6 +133,18 @@ func (d *Database) forward(spec *Spec, c *wire.Command) error {
 		return d.collect()
 	}
 	return nil
+}
+
+// makeAbsolute writes the last word, a path, as one that another process understands as this
+// one does.
+func makeAbsolute(args [][]byte) {
+	last := &args[len(args)-1]
+	if len(args) == 1 || len(*last) == 0 {
+		return
+	}
+	if path, err := filepath.Abs(string(*last)); err == nil {
+		*last = []byte(path)
+	}
 }
 
 // collect receives the replies to what was sent, in an atomic run excepted.

@@ -45,6 +45,7 @@ const (
 	Long                        // takes long in a large database, and lets others write in between where it may
 	Stream                      // goes on answering until the client is stopped: see CLI.md about SUBSCRIBE on the command line
 	Unpausable                  // goes on while CLIENT PAUSE holds up the others
+	TakesPath                   // its last argument is a path
 )
 
 // Travel is how a command reaches a server with --connect.

@@ -5,7 +5,7 @@ var serverTable = []Spec{
 		Name: "BACKUP", Group: Server,
 		Summary:    "Copies the database to a new directory, while others go on",
 		Complexity: "O(N) in the size of the database", Since: NubDB,
-		Arity: 2, Flags: Admin | OutsideTx | NoMulti | NoAtomic | LocalOnly,
+		Arity: 2, Flags: Admin | OutsideTx | NoMulti | NoAtomic | LocalOnly | TakesPath,
 		Args:    []Arg{{Name: "path"}},
 		Example: `BACKUP /backups/today`,
 		Travel:  Refused,
