@@ -40,6 +40,7 @@ func (s *shell) watch(rest string) error {
 	if !s.confirmed(args) {
 		return nil
 	}
+	s.lastArgs = args
 	s.quiet = true
 	defer func() { s.quiet = false }()
 	for {
@@ -47,13 +48,12 @@ func (s *shell) watch(rest string) error {
 		if s.db.quit() || s.ending() {
 			return nil
 		}
-		s.out = append(s.out[:0], time.Now().Format("15:04:05  ")...)
-		text := s.appendFormatted(nil, &reply, s.file == nil)
-		if bytes.Count(text, []byte("\n")) > 1 {
-			s.out = append(s.out, '\n')
+		s.render(&reply)
+		stamp := time.Now().Format("15:04:05  ")
+		if bytes.Count(s.out, []byte("\n")) > 1 {
+			stamp += "\n"
 		}
-		s.out = append(s.out, text...)
-		if err := s.write(s.out); err != nil {
+		if err := s.write(append([]byte(stamp), s.out...)); err != nil {
 			return err
 		}
 		if s.cut.Load() || s.ending() || !s.pause(interval) {
