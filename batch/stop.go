@@ -21,7 +21,8 @@ type stopper struct {
 	wake      int          // read end of a pipe, becomes readable, for good, when the run must end
 	wakeWrite int          // guarded by mu
 	signals   chan os.Signal
-	listening chan struct{} // closed when nobody listens any more
+	closing   chan struct{} // closed when nobody has to listen any more
+	listening chan struct{} // closed when nobody does
 	timer     *time.Timer
 
 	mu        sync.Mutex
@@ -39,7 +40,8 @@ func newStopper(timeout time.Duration, lastWords func(status int, waiting string
 		unix.CloseOnExec(pipe[0])
 		unix.CloseOnExec(pipe[1])
 	}
-	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4), listening: make(chan struct{}), lastWords: lastWords}
+	s := &stopper{wake: pipe[0], wakeWrite: pipe[1], signals: make(chan os.Signal, 4),
+		closing: make(chan struct{}), listening: make(chan struct{}), lastWords: lastWords}
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
 		if !signal.Ignored(sig) { // nohup, or a shell's "nubdb < f &"
 			signal.Notify(s.signals, sig)
@@ -56,14 +58,19 @@ func newStopper(timeout time.Duration, lastWords func(status int, waiting string
 func (s *stopper) listen() {
 	defer close(s.listening)
 	interrupts := 0
-	for sig := range s.signals {
-		status := 128 + int(sig.(syscall.Signal))
-		if sig == syscall.SIGINT {
-			if interrupts++; interrupts > 1 {
-				os.Exit(status)
+	for {
+		select {
+		case sig := <-s.signals:
+			status := 128 + int(sig.(syscall.Signal))
+			if sig == syscall.SIGINT {
+				if interrupts++; interrupts > 1 {
+					os.Exit(status)
+				}
 			}
+			s.stop(status)
+		case <-s.closing:
+			return
 		}
-		s.stop(status)
 	}
 }
 
@@ -116,9 +123,10 @@ func (s *stopper) setWaiting(something string) {
 
 // close stops listening and waits for the goroutine that does.
 func (s *stopper) close() {
-	// It waits for another thread, 0.1 ms, which nobody needs before the exit.
+	// It waits for another thread, 0.1 ms, which nobody needs before the exit. Signals may
+	// come until then, so their channel must not be closed.
 	go signal.Stop(s.signals)
-	close(s.signals)
+	close(s.closing)
 	<-s.listening
 	if s.timer != nil {
 		s.timer.Stop()

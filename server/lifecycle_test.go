@@ -220,7 +220,7 @@ func exists(path string) bool {
 }
 
 // Neither a command that takes for ever, nor a client that does not read, nor half a
-// command keeps a server from ending.
+// command keeps a server from ending; nor does a second SIGTERM hurry it.
 func TestStopWithStubbornClients(t *testing.T) {
 	p := startProcess(t, t.TempDir()+"/db")
 	sleeper, greedy, half := dial(t, "tcp", p.addr), dial(t, "tcp", p.addr), dial(t, "tcp", p.addr)
@@ -228,6 +228,14 @@ func TestStopWithStubbornClients(t *testing.T) {
 	greedy.exchange("SET big "+strings.Repeat("x", 4<<20)+"\r\n", "+OK\r\n")
 	io.WriteString(greedy, strings.Repeat("GET big\r\n", 100))
 	io.WriteString(half, "*2\r\n$3\r\nGET\r\n")
+	p.Process.Signal(syscall.SIGTERM)
+	for {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
 	if err := p.end(syscall.SIGTERM); err != nil {
 		t.Errorf("ended with %v", err)
 	}

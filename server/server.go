@@ -162,7 +162,8 @@ func (s *Server) open() error {
 	return nil
 }
 
-// handleSignals ends the server at a signal; at a second one nothing is waited for.
+// handleSignals ends the server at a signal; at a second SIGINT nothing is waited for. Others
+// come twice without anybody meaning so: timeout(1) sends one to the process and one to its group.
 func (s *Server) handleSignals() (stop func()) {
 	signals := make(chan os.Signal, 2)
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
@@ -173,9 +174,16 @@ func (s *Server) handleSignals() (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		interrupts := 0
 		for sig := range signals {
-			if s.stopping.Load() {
-				os.Exit(128 + int(sig.(syscall.Signal)))
+			if sig == syscall.SIGINT {
+				interrupts++
+			}
+			switch {
+			case interrupts > 1:
+				os.Exit(128 + int(syscall.SIGINT))
+			case s.stopping.Load():
+				continue
 			}
 			s.log.Info("stopping", "signal", sig.String())
 			s.stop()
