@@ -73,16 +73,19 @@ func bashCompletion(flags *pflag.FlagSet) string {
 	})
 	return fmt.Sprintf(`# bash completion for nubdb: source <(nubdb --completion bash)
 _nubdb() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} commands='%s' word
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ " $commands " == *" ${word^^} "* ]] && return # arguments of a command may be anything
+	done
 	case $prev in
 %s	esac
 	case $cur in
 	-*) COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-	*) COMPREPLY=($(compgen -W '%s' -- "${cur^^}")) ;;
+	*) COMPREPLY=($(compgen -W "$commands" -- "${cur^^}")) ;;
 	esac
 }
 complete -F _nubdb nubdb
-`, values.String(), strings.Join(all, " "), strings.Join(commandNames(), " "))
+`, strings.Join(commandNames(), " "), values.String(), strings.Join(all, " "))
 }
 
 func zshCompletion(flags *pflag.FlagSet) string {
