@@ -13,6 +13,7 @@ import (
 // linted first, so that slow input keeps nobody from the database and input that
 // cannot succeed never touches it.
 func (r *run) atomic() error {
+	r.stop.listen() // to say that it was undone
 	for _, src := range r.sources {
 		copied := &spool{}
 		src.rewind(io.TeeReader(src.bytes, copied))

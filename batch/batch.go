@@ -1,10 +1,10 @@
 // Package batch runs commands without a person: from a pipe, from files, or one
 // from the command line.
 //
-// Guarantees: replies come in the order of the commands. They are written when
-// no complete command waits in the input, so that a co-process can ask and read in
-// turn, and in large pieces otherwise. A reply is written only after what it
-// acknowledges has reached the kernel (with command.SyncAlways: stable storage). Exit
+// Guarantees: replies come in the order of the commands. They are written before the
+// run waits for input, so that a co-process can ask and read in turn, and in large
+// pieces otherwise. A reply is written only after what it acknowledges has reached the
+// kernel (with command.SyncAlways, and at the end of the run: stable storage). Exit
 // status 0 means that every command succeeded and that all of it is on stable
 // storage. A signal or the end of the time finishes or undoes the command under
 // way, syncs what was acknowledged, and exits.

@@ -19,10 +19,19 @@ func (r *run) openDatabase() {
 		Report:  func(fault string) { r.say("%s", fault) },
 		Reply:   r.replied,
 		Synced:  func() { r.synced = r.at },
-		Connect: r.Connect, OneByOne: r.StopOnError,
+		Connect: r.connect, OneByOne: r.StopOnError,
 		Waiting: func(wait func()) { r.stop.abandonable("the database", wait) },
 	})
 	r.stop.onStop(r.db.Interrupt)
+}
+
+// connect reaches the process that has the database, which is asked for when there is one.
+func (r *run) connect(o command.PeerOptions) command.Peer {
+	r.stop.listen() // this or the end of that process has to be waited for
+	if r.Connect == nil {
+		return nil
+	}
+	return r.Connect(o)
 }
 
 // unusable is the error that ends the run when the database cannot be used any more.

@@ -19,10 +19,11 @@ type descriptor struct {
 	// blocks tells that reads and writes may wait for another process: pipes,
 	// sockets, terminals. Regular files need no poll.
 	blocks bool
-	// due tells for how long a read may wait before idle is called; a negative
-	// time is for ever. Both may be nil.
-	due  func() time.Duration
-	idle func() error
+	// before is called before a read that has to wait. due tells for how long it may then
+	// wait before idle is called; a negative time is for ever. All may be nil.
+	before func() error
+	due    func() time.Duration
+	idle   func() error
 }
 
 // pipeChunk is what a pipe that poll calls writable takes without blocking
@@ -91,8 +92,8 @@ func (d *descriptor) wait(event int16) error {
 		return nil
 	}
 	fds := []unix.PollFd{{Fd: int32(d.fd), Events: event}, {Fd: int32(d.stop.wake), Events: unix.POLLIN}}
-	for {
-		n, err := unix.Poll(fds, d.patience(event))
+	for patience, waits := 0, false; ; patience = d.patience(event) {
+		n, err := unix.Poll(fds, patience)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -101,12 +102,26 @@ func (d *descriptor) wait(event int16) error {
 			return errStopped // output that can be written still is
 		case fds[0].Revents != 0:
 			return nil
+		case n == 0 && !waits:
+			waits = true
+			if err := d.prepare(event); err != nil {
+				return err
+			}
 		case n == 0 && d.idle != nil:
 			if err := d.idle(); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// prepare does what is to be done before a wait.
+func (d *descriptor) prepare(event int16) error {
+	d.stop.listen()
+	if event == unix.POLLIN && d.before != nil {
+		return d.before()
+	}
+	return nil
 }
 
 // patience is the time a poll may take, in milliseconds, -1 for ever.

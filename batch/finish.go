@@ -14,7 +14,7 @@ import (
 // and returns the exit status. err is what ended the run, nil for its end.
 func (r *run) finish(err error) int {
 	if !r.broken {
-		if e := r.acknowledge(); err == nil {
+		if e := r.conclude(); err == nil {
 			err = e
 		}
 	}

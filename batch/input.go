@@ -96,6 +96,9 @@ type source struct {
 func openPath(path string, _ *os.File, stop *stopper) (*source, error) {
 	var file *os.File
 	var err error
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		stop.listen()
+	}
 	stop.abandonable(path, func() { file, err = os.Open(path) }) // a named pipe waits for its writer
 	switch {
 	case err != nil:

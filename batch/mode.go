@@ -18,6 +18,7 @@ func runMode(cfg Config, do func(r *run) error) int {
 	r, err := newRun(cfg)
 	defer r.close()
 	r.engineMode()
+	r.stop.listen()
 	if err == nil {
 		err = do(r)
 	}

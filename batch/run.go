@@ -86,7 +86,7 @@ func (r *run) openInputs() error {
 		}
 		r.sources = append(r.sources, src)
 		if d, ok := src.bytes.(*descriptor); ok {
-			d.due, d.idle = r.due, r.idle
+			d.before, d.due, d.idle = r.acknowledge, r.due, r.idle
 		}
 		if src.size < 0 || total < 0 {
 			total = -1
@@ -143,11 +143,6 @@ func (r *run) answering() string {
 // play runs the commands of one input to its end.
 func (r *run) play(src *source) error {
 	for !r.ended {
-		if !src.Ready() {
-			if err := r.acknowledge(); err != nil {
-				return err
-			}
-		}
 		if err := r.housekeep(); err != nil {
 			return err
 		}
@@ -173,6 +168,9 @@ func (r *run) group(src *source) (err error) {
 	ahead := 0 // commands that have been announced to the session
 	for n := 1; !r.ended; n++ {
 		cmd, err := src.Next()
+		if n == 1 && r.issued > 0 {
+			r.stop.listen() // a long run
+		}
 		if err == nil {
 			err = r.execute(src, cmd)
 		} else {
@@ -203,6 +201,9 @@ func (r *run) group(src *source) (err error) {
 // replies before it are not kept waiting.
 func (r *run) execute(src *source, cmd *wire.Command) error {
 	spec := command.Find(cmd.Args)
+	if spec != nil && spec.Flags&(command.OutsideTx|command.Long) != 0 {
+		r.stop.listen()
+	}
 	if spec != nil && spec.Has(command.OutsideTx) {
 		if err := r.acknowledge(); err != nil {
 			return err
@@ -290,11 +291,26 @@ func (r *run) failed(p place, message []byte, args [][]byte) {
 }
 
 // acknowledge makes the effects of the commands as safe as the policy wants,
-// then writes their replies.
+// then writes their replies. The run goes on: what was acknowledged has to be synced.
 func (r *run) acknowledge() error {
+	r.stop.listen()
 	if err := r.db.Acknowledge(); err != nil {
 		return r.unusable(err)
 	}
+	return r.answer()
+}
+
+// conclude is acknowledge at the end of the run, when the replies are as safe as they have to
+// be then: nothing is left to be done for them, whatever happens.
+func (r *run) conclude() error {
+	if err := r.db.Conclude(); err != nil {
+		return r.unusable(err)
+	}
+	return r.answer()
+}
+
+// answer writes the replies.
+func (r *run) answer() error {
 	err := r.out.flush()
 	r.flushErr()
 	if errors.Is(err, unix.EPIPE) {

@@ -264,6 +264,15 @@ func (d *Database) Acknowledge() error {
 	return d.note(d.db.Flush())
 }
 
+// Conclude is Acknowledge at the end of a run: what was replied to is as safe as the policy
+// wants it to be then.
+func (d *Database) Conclude() error {
+	if err := d.Acknowledge(); err != nil || !d.dirty || d.atomic.wanted {
+		return err
+	}
+	return d.sync()
+}
+
 // sync puts everything replied to on stable storage, or hands it to the kernel if the policy
 // wants no more.
 func (d *Database) sync() error {
