@@ -22,9 +22,9 @@ import (
 // something, or takes long. Until then a signal ends the process as it ends any other:
 // nothing was promised, and the engine is used to that.
 type stopper struct {
-	status    atomic.Int32 // why the run must end, as an exit status; 0 while it may go on
-	wake      int          // read end of a pipe, becomes readable, for good, when the run must end
-	wakeWrite int          // guarded by mu
+	status    atomic.Int32   // why the run must end, as an exit status; 0 while it may go on
+	wake      int            // read end of a pipe, becomes readable, for good, when the run must end
+	wakeWrite int            // guarded by mu
 	signals   chan os.Signal // nil until listen
 	closing   chan struct{}  // closed when nobody has to listen any more
 	ended     chan struct{}  // closed when nobody does
