@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -106,7 +107,7 @@ func converse(t *testing.T, o *oracle, clients []*client, c wire.Command) {
 				o.conns[number].skip(t)
 			}
 			for i := range clients {
-				o.conns[i].expect(t, clients[i].received(), fmt.Sprintf("line %d, client %d: %s", c.Line, i+1, quoteArgs(c.Args)))
+				o.conns[i].expect(t, clients[i].received(), fmt.Sprintf("line %d, client %d: %s", c.Line, i+1, redistest.Quote(c.Args)))
 			}
 			return
 		}
@@ -120,14 +121,14 @@ func (c *oracleConn) expect(t *testing.T, got, where string) {
 	c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	var want []byte
 	for len(want) < len(got) && strings.HasPrefix(got, string(want)) {
-		b, err := c.replies.ReadByte()
+		b, err := c.Replies.ReadByte()
 		if err != nil {
 			break
 		}
 		want = append(want, b)
 	}
 	if string(want) != got {
-		rest, _ := c.replies.Peek(c.replies.Buffered())
+		rest, _ := c.Replies.Peek(c.Replies.Buffered())
 		t.Fatalf("%s:\n got %q\nwant %q", where, got, string(want)+string(rest))
 	}
 }
@@ -139,7 +140,7 @@ func (c *oracleConn) skip(t *testing.T) {
 	c.Write(wire.AppendRequest(nil, [][]byte{[]byte("PING"), marker}))
 	c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	for {
-		line, err := c.replies.ReadSlice('\n')
+		line, err := c.Replies.ReadSlice('\n')
 		if err != nil {
 			t.Fatal(err)
 		}

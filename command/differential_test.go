@@ -5,11 +5,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -38,7 +38,7 @@ func newTwins(t *testing.T, sessions int) *twins {
 // useRESP3 makes both answer in RESP3 from now on.
 func (w *twins) useRESP3(t *testing.T) {
 	for _, conn := range w.conns {
-		conn.ask(t, words("HELLO 3"))
+		conn.Ask(t, words("HELLO 3"))
 	}
 	w.encode = wire.AppendRESP3
 }
@@ -50,9 +50,9 @@ func (w *twins) run(t *testing.T, session int, args [][]byte) {
 	s := w.sessions[session]
 	name := strings.ToLower(string(args[0]))
 	inMulti := s.InMulti()
-	ours := s.Do(args)
-	got := w.encode(nil, &ours)
-	want := w.conns[session].ask(t, args)
+	reply := s.Do(args)
+	got := w.encode(nil, &reply)
+	want := w.conns[session].Ask(t, args)
 	queued := w.queued[session]
 	switch {
 	case inMulti && s.InMulti():
@@ -63,77 +63,20 @@ func (w *twins) run(t *testing.T, session int, args [][]byte) {
 	if bytes.Equal(got, want) {
 		return
 	}
-	var names []string
-	if name == "exec" {
-		names = queued
-	}
-	if !similar(name, names, parseRESP(t, got), parseRESP(t, want)) {
-		t.Fatalf("session %d: %s\n got %q\nwant %q", session+1, quoteArgs(args), got, want)
+	ours, theirs := redistest.Parse(t, got), redistest.Parse(t, want)
+	if name == "exec" && !redistest.SimilarExec(queued, ours, theirs, similar) || name != "exec" && !similar(name, ours, theirs) {
+		t.Fatalf("session %d: %s\n got %q\nwant %q", session+1, redistest.Quote(args), got, want)
 	}
 }
 
-// similar compares the replies to a command where bytes need not be equal. queued
-// are the names of the commands that an EXEC ran.
-func similar(name string, queued []string, got, want wire.Reply) bool {
-	switch {
-	case bytes.Equal(wire.AppendRESP3(nil, &got), wire.AppendRESP3(nil, &want)):
-		return true
-	case name == "bitcount" || name == "bitpos":
-		// Redis 7.0 looks for the key before it looks at what follows, and at the end
-		// before the unit; Valkey 8 does not.
-		return got.IsError() && (want.Kind == wire.KindInteger && want.Int <= 0 || string(got.Str) == string(errSyntax) && string(want.Str) == string(errNotInteger))
-	case name == "scan" && strings.HasPrefix(string(got.Str), "ERR unknown type"):
-		return true // Redis 7.0 finds no key of such a type, or an error behind it
-	case name == "scan" && string(got.Str) == string(errCursor):
-		return true // Redis 7.0 takes an empty word for 0
-	case got.Kind != want.Kind || len(got.Elems) != len(want.Elems):
-		return false
-	}
-	if name == "exec" && got.Kind == wire.KindArray && len(queued) == len(got.Elems) {
-		for i := range got.Elems {
-			if !similar(queued[i], nil, got.Elems[i], want.Elems[i]) {
-				return false
-			}
-		}
-		return true
-	}
-	switch name {
-	case "ttl", "expiretime":
-		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60 // an atomic run has one time
-	case "pttl", "pexpiretime":
-		return got.Int > 0 && want.Int > 0 && distance(got.Int, want.Int) <= 60_000
-	case "dbsize": // Redis counts keys whose time has passed until it meets them
-		return got.Int < want.Int
-	case "object":
-		return objectSimilar(string(got.Str), string(want.Str))
-	case "keys":
-		return slices.Equal(sorted(got), sorted(want))
-	case "scan":
-		return len(got.Elems) == 2 && string(got.Elems[0].Str) == string(want.Elems[0].Str) && slices.Equal(sorted(got.Elems[1]), sorted(want.Elems[1]))
-	case "dump":
+// similar compares the replies to a command where bytes need not be equal.
+func similar(name string, got, want wire.Reply) bool {
+	if name == "dump" && got.Kind == wire.KindBulk && want.Kind == wire.KindBulk { // Redis compresses
 		ours, err1 := appendRestored(nil, got.Str)
 		theirs, err2 := appendRestored(nil, want.Str)
 		return err1 == nil && err2 == nil && bytes.Equal(ours, theirs)
 	}
-	return false
-}
-
-// objectSimilar compares the encodings of OBJECT: there a value that was changed in
-// place is raw, and the result of INCRBYFLOAT is a text, whatever they look like.
-// The integers that are its other replies are the server's own.
-func objectSimilar(got, want string) bool {
-	return got == want || want == "raw" || want == "embstr" && got == "int"
-}
-
-func distance(a, b int64) int64 { return max(a-b, b-a) }
-
-func sorted(r wire.Reply) []string {
-	var all []string
-	for _, e := range r.Elems {
-		all = append(all, string(e.Str))
-	}
-	slices.Sort(all)
-	return all
+	return redistest.Similar(name, got, want)
 }
 
 // TestValkey runs the streams of testdata/valkey, one command a line in the text
@@ -206,7 +149,7 @@ func TestWrongType(t *testing.T) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	w.conns[0].ask(t, words("RPUSH list element"))
+	w.conns[0].Ask(t, words("RPUSH list element"))
 	for _, line := range []string{
 		"GET list", "GETSET list v", "GETDEL list", "GETEX list", "GETEX list EX 100", "GETEX list EX x", "SET list v GET", "SET list v NX GET",
 		"SET list v NX", "SETNX list v", "STRLEN list", "GETRANGE list 0 1", "GETRANGE list x 1", "APPEND list v", "SETRANGE list 0 v",

@@ -1,11 +1,11 @@
 package command
 
 import (
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/redistest"
 )
 
 func TestCheck(t *testing.T) {
@@ -100,14 +100,14 @@ func TestCheckAtomic(t *testing.T) {
 // TestCheckAgrees runs random commands: one that Check refuses answers that very
 // error, and one that it lets pass never answers an error of its kind.
 func TestCheckAgrees(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(1, 2))}
+	g, _ := redistest.NewGenerator(t, redistest.Start(t))
 	s := newSession(open(t, engine.Options{}), Options{})
 	for range 20_000 {
 		// Every key has a value that suits all commands.
 		do(s, "MSET a 1 b 1 c 1 d 1 e 1 f 1 ab 1 abc 1")
 		do(s, `SET "" 1`)
 		s.Do([][]byte{[]byte("SET"), []byte("\x00\xff\r\n"), []byte("1")})
-		args := g.command(s, 0)
+		args := randomCommand(g, s, 0)
 		if args == nil || Lookup(args[0]) != nil && Lookup(args[0]).Group == Transactions {
 			continue
 		}
@@ -115,9 +115,9 @@ func TestCheckAgrees(t *testing.T) {
 		switch {
 		case check != nil && string(reply.Str) == string(errBusyKey):
 		case check != nil && string(check.Str) != string(reply.Str):
-			t.Fatalf("%s: Check says %q, Do %q", quoteArgs(args), check.Str, reply.Str)
+			t.Fatalf("%s: Check says %q, Do %q", redistest.Quote(args), check.Str, reply.Str)
 		case check == nil && reply.IsError() && aboutSyntax(string(reply.Str)):
-			t.Fatalf("%s: Check says nothing, Do %q", quoteArgs(args), reply.Str)
+			t.Fatalf("%s: Check says nothing, Do %q", redistest.Quote(args), reply.Str)
 		}
 	}
 }

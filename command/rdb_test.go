@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -41,7 +42,7 @@ func dumpValues() [][]byte {
 func TestDumpRestore(t *testing.T) {
 	theirs := startOracle(t, 1).conns[0]
 	ours := newSession(open(t, engine.Options{}), Options{})
-	ask := func(args ...[]byte) wire.Reply { return parseRESP(t, theirs.ask(t, args)) }
+	ask := func(args ...[]byte) wire.Reply { return redistest.Parse(t, theirs.Ask(t, args)) }
 	word := func(s string) []byte { return []byte(s) }
 	for _, value := range dumpValues() {
 		ours.Do([][]byte{word("SET"), word("k"), value})
@@ -60,6 +61,12 @@ func TestDumpRestore(t *testing.T) {
 			t.Errorf("a value of %d bytes arrived here as %d: %.40q, %.40q", len(value), len(got.Str), value, got.Str)
 		}
 	}
+}
+
+// sealed completes the body of a payload.
+func sealed(body []byte) []byte {
+	p := binary.LittleEndian.AppendUint16(bytes.Clone(body), rdbVersion)
+	return binary.LittleEndian.AppendUint64(p, rdbChecksum(p))
 }
 
 func TestRestoreRefuses(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 
@@ -402,7 +403,7 @@ func FuzzSession(f *testing.F) {
 			}
 			reply := s.Do(c.Args)
 			if len(wire.AppendRESP2(nil, &reply)) == 0 {
-				t.Errorf("%s: no reply", quoteArgs(c.Args))
+				t.Errorf("%s: no reply", redistest.Quote(c.Args))
 			}
 		}
 	})

@@ -12,54 +12,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
-
-// startRedis starts a real redis-server that keeps nothing and returns its socket.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	dir := shortDir(t)
-	socket := filepath.Join(dir, "sock")
-	server := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
-	output, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatalf("the tests compare with a real redis-server, apt-get install redis-server: %v", err)
-	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-	})
-	var log []byte
-	for buf := make([]byte, 4096); !bytes.Contains(log, []byte("eady to accept connections")); {
-		n, err := output.Read(buf)
-		if log = append(log, buf[:n]...); err != nil {
-			t.Fatalf("redis-server did not start:\n%s", log)
-		}
-	}
-	go io.Copy(io.Discard, output) // ends with the server
-	return socket
-}
-
-// shortDir is a temporary directory whose path leaves room for the name of a socket.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "nubdb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
 
 // startBoth starts a redis-server and a server of ours and returns their sockets.
 func startBoth(t *testing.T) map[string]string {
 	t.Helper()
-	ours := filepath.Join(shortDir(t), "sock")
+	ours := filepath.Join(redistest.ShortDir(t), "sock")
 	start(t, func(c *Config) { c.TCP, c.UnixSocket = false, ours })
-	return map[string]string{"redis": startRedis(t), "nubdb": ours}
+	return map[string]string{"redis": redistest.Start(t), "nubdb": ours}
 }
 
 // unsteady are commands whose replies depend on time, order or chance, or are those of a newer
@@ -241,7 +203,7 @@ func TestRedisCLI(t *testing.T) {
 
 // redis-benchmark runs through, with and without pipelines.
 func TestRedisBenchmark(t *testing.T) {
-	socket := filepath.Join(shortDir(t), "sock")
+	socket := filepath.Join(redistest.ShortDir(t), "sock")
 	start(t, func(c *Config) { c.TCP, c.UnixSocket = false, socket })
 	for _, pipeline := range []string{"1", "32"} {
 		load := exec.Command("redis-benchmark", "-s", socket, "-q", "-n", "2000", "-c", "20", "-P", pipeline, "-r", "1000",
