@@ -124,7 +124,7 @@ func (s *Session) appendClient(dst []byte) []byte {
 	p := &s.peer
 	now := time.Now()
 	idle := now.Sub(s.in.started) - time.Duration(p.used.Load())
-	name := ""
+	name := "NULL" // as Valkey shows the last command when that was none
 	if spec := p.last.Load(); spec != nil {
 		name = spec.path()
 	}
@@ -186,31 +186,34 @@ func checkSwitch(word []byte) error {
 	return nil
 }
 
-// mute says which replies are kept from the client.
-type mute uint8
-
+// Which replies are kept from the client.
 const (
-	heard    mute = iota
-	muted         // all
-	skipNext      // that to the next command
+	heard    uint32 = iota
+	muted           // all
+	skipNext        // that to the next command
 )
 
 // CLIENT REPLY ON | OFF | SKIP
 func clientReply(s *Session, args [][]byte) (wire.Reply, error) {
 	switch {
 	case is(args[2], "ON"):
-		s.mute, s.silent = heard, false
+		s.unmute()
 	case is(args[2], "OFF"):
-		s.mute, s.silent = muted, true
+		s.mute.Store(muted)
+		s.silent = true
 	case is(args[2], "SKIP"):
-		if s.mute == heard {
-			s.mute = skipNext
-		}
+		s.mute.CompareAndSwap(heard, skipNext)
 		s.silent = true
 	default:
 		return wire.Reply{}, errSyntax
 	}
 	return wire.OK, nil
+}
+
+// unmute lets the client have all replies, that to this command included.
+func (s *Session) unmute() {
+	s.mute.Store(heard)
+	s.silent = false
 }
 
 func checkReply(args [][]byte) error {

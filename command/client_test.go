@@ -166,12 +166,16 @@ func TestMonitor(t *testing.T) {
 	want := ""
 	for _, line := range []string{
 		`"AUTH" "(redacted)"`, `"hello" "2" "auth" "(redacted)" "(redacted)" "(redacted)" "(redacted)"`,
-		`"set" "k" "\x00\xc3\xa9\"\\"`, `"MULTI"`, `"EXEC"`, `"GET" "k"`, `"PING"`,
+		`"set" "k" "\x00\xc3\xa9\"\\"`, `"MULTI"`, `"GET" "k"`, `"PING"`, `"EXEC"`,
 	} {
 		want += "+TIME [0 127.0.0.1:1001] " + line + "\r\n"
 	}
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	m.send(words("PING")) // its own line comes behind the reply
+	if got := m.received(); !regexp.MustCompile(`^\+PONG\r\n\+[0-9.]+ \[0 127.0.0.1:1000\] "PING"\r\n$`).MatchString(got) {
+		t.Errorf("its own command: %q", got)
 	}
 	m.do("RESET")
 	m.received()

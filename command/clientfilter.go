@@ -71,14 +71,15 @@ func parseClientType(word []byte) (string, error) {
 // parseClientKill reads the options of CLIENT KILL in its newer form, pairs of words.
 func parseClientKill(args [][]byte) (f clientFilter, err error) {
 	f.skipMe = true
-	words := args[2:]
-	if len(words)%2 != 0 {
-		return f, errSyntax
+	for words := args[2:]; len(words) > 0; words = words[2:] {
+		if len(words) == 1 {
+			return f, errSyntax
+		}
+		if err := f.parseOption(words[0], words[1]); err != nil {
+			return f, err
+		}
 	}
-	for ; len(words) > 0 && err == nil; words = words[2:] {
-		err = f.parseOption(words[0], words[1])
-	}
-	return f, err
+	return f, nil
 }
 
 func (f *clientFilter) parseOption(option, value []byte) (err error) {

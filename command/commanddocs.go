@@ -57,16 +57,23 @@ func commandDocs(_ *Session, args [][]byte) (wire.Reply, error) {
 	return wire.Reply{Kind: wire.KindMap, Elems: docs}, nil
 }
 
-// COMMAND LIST [FILTERBY MODULE module | ACLCAT category | PATTERN pattern]
+// COMMAND LIST [FILTERBY MODULE module | ACLCAT category | PATTERN pattern] has the
+// subcommands, too, as in Valkey.
 func commandList(_ *Session, args [][]byte) (wire.Reply, error) {
 	wanted, err := parseCommandList(args)
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	var names []wire.Reply
-	for name, spec := range everyName {
+	list := func(name string, spec *Spec) {
 		if wanted(name, spec) {
 			names = append(names, wire.BulkString(name))
+		}
+	}
+	for spec := range everyRow {
+		list(spec.path(), spec)
+		for _, alias := range spec.Aliases {
+			list(strings.ToLower(alias), spec)
 		}
 	}
 	return wire.Array(names...), nil
@@ -119,7 +126,7 @@ func commandGetKeys(_ *Session, args [][]byte) (wire.Reply, error) {
 }
 
 // everyRow calls yield for every row, that of a container before those of its
-// subcommands.
+// subcommands, HELP included.
 func everyRow(yield func(*Spec) bool) {
 	for spec := range All {
 		if !yield(spec) {
@@ -129,6 +136,9 @@ func everyRow(yield func(*Spec) bool) {
 			if !yield(&spec.Sub[i]) {
 				return
 			}
+		}
+		if help := helpRow(spec); help != nil && !yield(help) {
+			return
 		}
 	}
 }

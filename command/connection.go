@@ -80,7 +80,9 @@ func quit(s *Session, _ [][]byte) (wire.Reply, error) {
 func reset(s *Session, _ [][]byte) (wire.Reply, error) {
 	s.multi.reset()
 	s.watched.reset()
-	s.mute, s.silent = heard, false
+	if s.mute.Load() == muted { // CLIENT REPLY SKIP is about RESET, too
+		s.unmute()
+	}
 	s.protocol.Store(2)
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -147,9 +149,6 @@ func hello(s *Session, args [][]byte) (wire.Reply, error) {
 		return wire.Reply{}, errHelloNoAuth
 	}
 	if o.name != nil {
-		if !isPrintable(o.name) {
-			return wire.Reply{}, errClientName
-		}
 		s.in.mu.Lock()
 		s.peer.name = string(o.name)
 		s.in.mu.Unlock()
@@ -186,7 +185,9 @@ func parseHello(args [][]byte) (o helloOptions, err error) {
 			o.login, o.user, o.password = true, args[i+1], args[i+2]
 			i += 3
 		case is(args[i], "SETNAME") && more >= 1:
-			o.name = nonNil(args[i+1])
+			if o.name = nonNil(args[i+1]); !isPrintable(o.name) {
+				return o, errClientName
+			}
 			i += 2
 		default:
 			return o, replyError(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", clip(args[i], 128)))

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -151,10 +150,7 @@ func wrongArity(name []byte) error {
 // wrongArity is the error of this row, which shows both words of a subcommand as
 // Valkey does.
 func (c *Spec) wrongArity(args [][]byte) error {
-	switch {
-	case c == &containerHelp:
-		return wrongArity(append(bytes.Clone(args[0]), "|help"...))
-	case c.words() > 1:
+	if c.words() > 1 {
 		return wrongArity([]byte(c.path()))
 	}
 	return wrongArity(args[0])

@@ -95,7 +95,7 @@ func keys(s *Session, args [][]byte) (wire.Reply, error) {
 // breathe lets others write in the middle of a command that only reads, unless it belongs
 // to a group, an EXEC or an atomic run.
 func (s *Session) breathe() error {
-	if s.group || s.executing || s.atomic {
+	if s.group || s.running > 0 || s.atomic {
 		return nil
 	}
 	if err := s.release(); err != nil {

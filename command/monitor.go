@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nubdb/nubdb/wire"
@@ -9,7 +10,7 @@ import (
 
 // MONITOR
 func monitor(s *Session, _ [][]byte) (wire.Reply, error) {
-	if s.executing {
+	if s.running > 0 {
 		return wire.Reply{}, errMonitorInMulti
 	}
 	s.in.mu.Lock()
@@ -35,10 +36,11 @@ func (s *Session) stopMonitor() {
 	}
 }
 
-// report shows a command of the session to the monitors, without its secrets.
+// report shows a command that the session has run to the monitors, without its secrets. If
+// the session is one of them it has the line behind the reply, as in Valkey.
 func (in *Instance) report(s *Session, args [][]byte) {
 	now := time.Now().UnixMicro()
-	line := fmt.Appendf(nil, "%d.%06d [0 %s]", now/1e6, now%1e6, s.opt.Addr)
+	line := fmt.Appendf(nil, "%d.%06d [0 %s]", now/1e6, now%1e6, monitorAddr(s.opt.Addr))
 	shown := Visible(args)
 	for i, arg := range args {
 		if i >= shown {
@@ -50,10 +52,31 @@ func (in *Instance) report(s *Session, args [][]byte) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for client := range in.sessions {
-		if client.peer.monitor {
+		switch {
+		case !client.peer.monitor, client.mute.Load() != heard:
+		case client == s:
+			s.behind = append(s.behind, message)
+		default:
 			client.opt.Push(&message)
 		}
 	}
+}
+
+// addBehind adds to a reply what is to come behind it, which after QUIT is nothing.
+func (s *Session) addBehind(r *wire.Reply) {
+	if s.quit {
+		return
+	}
+	*r = wire.Reply{Kind: wire.KindSeries, Elems: append([]wire.Reply{*r}, s.behind...)}
+	s.behind = nil
+}
+
+// monitorAddr is how MONITOR shows an address: that of a unix socket as its path.
+func monitorAddr(addr string) string {
+	if path, ok := strings.CutSuffix(addr, ":0"); ok && strings.HasPrefix(path, "/") {
+		return "unix:" + path
+	}
+	return addr
 }
 
 // redacted stands for a secret in MONITOR and SLOWLOG, as in Valkey.

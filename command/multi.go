@@ -46,7 +46,7 @@ func (q *queue) reset() { *q = queue{} }
 // the queue.
 func (q *queue) flagsFor(spec *Spec) Flag {
 	if spec.Has(EndsMulti) {
-		return q.flags & (Read | Write)
+		return q.flags & (Read | Write | Replicated)
 	}
 	return 0
 }
@@ -99,9 +99,12 @@ func (w *watchList) compare(tx *engine.Tx) error {
 }
 
 // refuse notes that a command was not admitted: a later EXEC will fail, and an
-// EXEC that is not admitted itself ends the transaction, as in Valkey.
-func (s *Session) refuse(spec *Spec, err error) error {
+// EXEC that is not admitted itself ends the transaction and is shown by MONITOR, as in Valkey.
+func (s *Session) refuse(spec *Spec, args [][]byte, err error) error {
 	if spec.Has(EndsMulti) {
+		if s.in.attention.Load()&monitored != 0 {
+			s.in.report(s, args)
+		}
 		s.multi.reset()
 		s.watched.reset()
 		return execAborted(err)
@@ -172,8 +175,8 @@ func exec(s *Session, _ [][]byte) (wire.Reply, error) {
 }
 
 func (s *Session) runAll(commands []queued) []wire.Reply {
-	s.executing = true
-	defer func() { s.executing = false }()
+	s.running = int32(len(commands))
+	defer func() { s.running = 0 }()
 	replies := make([]wire.Reply, len(commands))
 	for i, c := range commands {
 		if err := s.execute(c.spec, c.args, &replies[i]); err != nil {

@@ -46,7 +46,7 @@ func (s *Session) execute(spec *Spec, args [][]byte, r *wire.Reply) error {
 		return s.perform(spec, args, r)
 	}
 	if attention&monitored != 0 && !spec.Has(Admin) {
-		s.in.report(s, args)
+		defer s.in.report(s, args)
 	}
 	if attention&measured == 0 {
 		return s.perform(spec, args, r)
@@ -146,7 +146,10 @@ func (s *Session) note() {
 	s.peer.used.Store(int64(now))
 	s.peer.last.Store(s.last)
 	queued := int32(-1)
-	if s.multi.open {
+	switch {
+	case s.running > 0:
+		queued = s.running
+	case s.multi.open:
 		queued = int32(len(s.multi.commands))
 	}
 	s.peer.queued.Store(queued)

@@ -36,6 +36,13 @@ func clientPause(s *Session, args [][]byte) (wire.Reply, error) {
 }
 
 func parsePause(args [][]byte) (d time.Duration, all bool, err error) {
+	all = true
+	if len(args) > 3 {
+		all = is(args[3], "ALL")
+		if !all && !is(args[3], "WRITE") {
+			return 0, false, errPauseMode
+		}
+	}
 	millis, err := parseInteger(args[2])
 	switch {
 	case err != nil:
@@ -44,13 +51,6 @@ func parsePause(args [][]byte) (d time.Duration, all bool, err error) {
 		return 0, false, errNegative
 	case millis > int64(1<<63-1)/int64(time.Millisecond):
 		return 0, false, errTimeout
-	}
-	all = true
-	if len(args) > 3 {
-		all = is(args[3], "ALL")
-		if !all && !is(args[3], "WRITE") {
-			return 0, false, errPauseMode
-		}
 	}
 	return time.Duration(millis) * time.Millisecond, all, nil
 }
@@ -88,7 +88,7 @@ func (s *Session) awaitUnpause(flags Flag) error {
 			s.in.unpause()
 		}
 		s.in.mu.Unlock()
-		if left <= 0 || !p.all && flags&Write == 0 || flags&Unpausable != 0 {
+		if left <= 0 || !p.all && flags&(Write|Replicated) == 0 || flags&Unpausable != 0 {
 			return nil
 		}
 		if !s.atomic {

@@ -40,13 +40,14 @@ type Session struct {
 	opt Options
 	id  int64 // of CLIENT ID
 
-	mustAuth      bool         // a password is demanded and was not given yet
-	protocol      atomic.Int32 // of RESP, 2 or 3; read by other goroutines that push
-	subscriptions atomic.Int64 // to channels and patterns
-	monitoring    atomic.Bool  // MONITOR was run
-	mute          mute         // replies that the client does not want
-	silent        bool         // the reply to the last command is such a one
-	peer          peer         // guarded by in.mu
+	mustAuth      bool          // a password is demanded and was not given yet
+	protocol      atomic.Int32  // of RESP, 2 or 3; read by other goroutines that push
+	subscriptions atomic.Int64  // to channels and patterns
+	monitoring    atomic.Bool   // MONITOR was run
+	mute          atomic.Uint32 // a mute: replies that the client does not want; read by those that report to MONITOR
+	silent        bool          // the reply to the last command is such a one
+	behind        []wire.Reply  // lines of MONITOR about the last command
+	peer          peer          // guarded by in.mu
 
 	last  *Spec         // the last command
 	tally tally         // what in.totals does not have yet
@@ -58,10 +59,10 @@ type Session struct {
 	atomic   bool       // between BeginAtomic and Commit or Rollback
 	lost     error      // a commit in the middle of the group failed: End answers it
 
-	multi     queue
-	watched   watchList
-	executing bool // EXEC is running the queue
-	quit      bool
+	multi   queue
+	watched watchList
+	running int32 // the commands that EXEC runs, 0 otherwise
+	quit    bool
 
 	interrupt chan struct{} // holds one token while an interrupt is pending
 
@@ -76,7 +77,7 @@ type Session struct {
 func (s *Session) Protocol() int { return int(s.protocol.Load()) }
 
 // Authenticated tells whether the client has passed AUTH or does not have to.
-func (s *Session) Authenticated() bool { return !s.mustAuth }
+func (s *Session) Authenticated() bool { return !s.mustAuth || !s.in.RequiresPassword() }
 
 // Subscribed tells whether the session has subscriptions or monitors, so that it
 // must not be taken for idle or let go of. It may be called from any goroutine.
@@ -211,8 +212,9 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 // by value it would be copied at each step of the way.
 func (s *Session) Run(spec *Spec, args [][]byte, r *wire.Reply) {
 	s.recycle()
-	if s.silent = s.mute != heard; s.mute == skipNext {
-		s.mute = heard
+	mute := s.mute.Load()
+	if s.silent = mute != heard; mute == skipNext {
+		s.mute.Store(heard)
 	}
 	*r = wire.Reply{}
 	err := s.dispatch(spec, args, r)
@@ -229,6 +231,9 @@ func (s *Session) Run(spec *Spec, args [][]byte, r *wire.Reply) {
 	if err != nil {
 		*r = s.in.errorReply(err)
 	}
+	if s.behind != nil {
+		s.addBehind(r)
+	}
 }
 
 // errorReply is errorReply that the instance counts.
@@ -243,6 +248,7 @@ func (in *Instance) errorReply(err error) wire.Reply {
 // dispatch runs a command, or queues it between MULTI and EXEC.
 func (s *Session) dispatch(spec *Spec, args [][]byte, r *wire.Reply) error {
 	if spec == nil {
+		s.last = nil
 		s.multi.fail()
 		_, err := find(args)
 		return err
@@ -250,7 +256,7 @@ func (s *Session) dispatch(spec *Spec, args [][]byte, r *wire.Reply) error {
 	s.last = spec
 	if err := s.admit(spec, args); err != nil {
 		s.in.noteRejected(spec)
-		return s.refuse(spec, err)
+		return s.refuse(spec, args, err)
 	}
 	if s.in.attention.Load()&paused != 0 {
 		if err := s.awaitUnpause(spec.Flags | s.multi.flagsFor(spec)); err != nil {
@@ -271,7 +277,7 @@ func (s *Session) admit(spec *Spec, args [][]byte) error {
 	switch {
 	case !spec.Accepts(len(args)):
 		return spec.wrongArity(args)
-	case s.mustAuth && !spec.Has(NoAuth):
+	case s.mustAuth && !spec.Has(NoAuth) && !s.Authenticated():
 		return errNoAuth
 	case s.opt.Push == nil && spec.Has(NoBatch):
 		return notInBatch(spec)
@@ -281,12 +287,12 @@ func (s *Session) admit(spec *Spec, args [][]byte) error {
 		return errNotInMulti
 	case s.atomic && spec.Has(NoAtomic):
 		return notAtomic(spec, args[0])
-	case s.monitoring.Load() && spec.Flags&(Read|Write) != 0:
-		return errMonitor
 	case s.opt.ReadOnly && spec.Has(Write):
 		return errReadOnly
 	case s.subscriptions.Load() > 0 && !spec.Has(PubSub) && s.Protocol() == 2:
 		return notSubscribed(spec)
+	case s.monitoring.Load() && spec.Flags&(Read|Write|Replicated) != 0 && !spec.Has(Immediate): // WATCH is nothing but a note
+		return errMonitor
 	}
 	return nil
 }

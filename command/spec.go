@@ -44,6 +44,7 @@ const (
 	Admin                       // about the server rather than the data: COMMAND INFO says so, and MONITOR does not show it
 	Long                        // takes long in a large database, and lets others write in between where it may
 	Stream                      // goes on answering until the client is stopped: see CLI.md about SUBSCRIBE on the command line
+	Replicated                  // reaches replicas in Valkey though it writes nothing: CLIENT PAUSE WRITE and MONITOR take it for a write
 	Unpausable                  // goes on while CLIENT PAUSE holds up the others
 	TakesPath                   // its last argument is a path
 )

@@ -35,8 +35,6 @@ func numberRows() int {
 			spec.number = rows.count
 			rows.count++
 		}
-		containerHelp.number = rows.count
-		rows.count++
 	})
 	return rows.count
 }
@@ -127,7 +125,7 @@ func find(args [][]byte) (*Spec, error) {
 		}
 	}
 	if is(args[1], "HELP") {
-		return &containerHelp, nil
+		return helpRow(spec), nil
 	}
 	return nil, unknownSubcommand(spec, args[1])
 }
@@ -141,14 +139,35 @@ func Visible(args [][]byte) int {
 	return len(args)
 }
 
-// containerHelp is the row of the subcommand HELP of every container.
-var containerHelp = Spec{
-	Name: "HELP", Group: Server,
-	Summary:    "Lists the subcommands",
-	Complexity: "O(1)", Since: "5.0.0",
-	Arity:   2,
-	Example: `CLIENT HELP`,
-	run:     helpContainer,
+// helps are the rows of the subcommand HELP of every container. They are made when they
+// are first asked for: hardly anybody does.
+var helps struct {
+	once sync.Once
+	rows map[*Spec]*Spec // by container
+}
+
+// helpRow is the row of a container's HELP, nil for what is no container.
+func helpRow(container *Spec) *Spec {
+	helps.once.Do(func() {
+		helps.rows = map[*Spec]*Spec{}
+		for spec := range All {
+			if spec.Sub != nil {
+				helps.rows[spec] = newHelpRow(spec.Name)
+			}
+		}
+	})
+	return helps.rows[container]
+}
+
+func newHelpRow(container string) *Spec {
+	return &Spec{
+		Name: container + " HELP", Group: Server,
+		Summary:    "Lists the subcommands",
+		Complexity: "O(1)", Since: "5.0.0",
+		Arity:   2,
+		Example: container + " HELP",
+		run:     helpContainer,
+	}
 }
 
 // All calls yield for every command, group by group, until it returns false.

@@ -41,7 +41,7 @@ var messageTable = []Spec{
 		Name: "PUBLISH", Group: Messages,
 		Summary:    "Sends a message to all who listen to a channel, and returns their number",
 		Complexity: "O(N+M) in the number of listeners and of all patterns", Since: "2.0.0",
-		Arity: 3, Flags: NoAtomic,
+		Arity: 3, Flags: NoAtomic | Replicated,
 		Args:    []Arg{{Name: "channel"}, {Name: "message"}},
 		Example: `PUBLISH news "it works"`,
 		run:     publish,

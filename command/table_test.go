@@ -91,6 +91,9 @@ func checkRow(t *testing.T, spec *Spec) {
 	if spec.Has(Read | Write) {
 		t.Errorf("%s: both Read and Write", spec.Name)
 	}
+	if spec.Has(OutsideTx) && !spec.Has(NoMulti) { // EXEC would lose its transaction
+		t.Errorf("%s: OutsideTx without NoMulti", spec.Name)
+	}
 	if got := arity(spec.words(), spec.Args); got != spec.Arity && spec.Name != "QUIT" { // QUIT ignores what follows
 		t.Errorf("%s: arity %d, arguments say %d", spec.Name, spec.Arity, got)
 	}

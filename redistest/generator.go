@@ -62,7 +62,7 @@ func NewGenerator(t testing.TB, socket string) (g *Generator, seed int64) {
 	docs := ask("COMMAND", "DOCS")
 	for _, info := range ask("COMMAND").Elems {
 		name := string(info.Elems[0].Str)
-		g.add(name, info, field(docs, name))
+		g.add(name, info, Field(docs, name))
 	}
 	slices.SortFunc(g.Commands, func(a, b *Command) int { return cmp.Compare(a.Name, b.Name) }) // or a seed would not repeat a run
 	return g, seed
@@ -82,31 +82,31 @@ func environment(t testing.TB, name string, otherwise int64) int64 {
 
 // add adds a command, of which info is what COMMAND INFO says, and its subcommands.
 func (g *Generator) add(name string, info, docs wire.Reply) {
-	c := &Command{Name: name, args: arguments(field(docs, "arguments"))}
+	c := &Command{Name: name, args: arguments(Field(docs, "arguments"))}
 	for _, flag := range info.Elems[2].Elems {
 		c.Flags = append(c.Flags, string(flag.Str))
 	}
 	g.Commands = append(g.Commands, c)
 	for _, sub := range info.Elems[9].Elems {
 		name := string(sub.Elems[0].Str)
-		g.add(name, sub, field(field(docs, "subcommands"), name))
+		g.add(name, sub, Field(Field(docs, "subcommands"), name))
 	}
 }
 
 func arguments(docs wire.Reply) (args []argument) {
 	for _, a := range docs.Elems {
-		flags := Sorted(field(a, "flags"))
+		flags := Sorted(Field(a, "flags"))
 		args = append(args, argument{
-			name: string(field(a, "name").Str), kind: string(field(a, "type").Str), token: string(field(a, "token").Str),
+			name: string(Field(a, "name").Str), kind: string(Field(a, "type").Str), token: string(Field(a, "token").Str),
 			optional: slices.Contains(flags, "optional"), multiple: slices.Contains(flags, "multiple"),
-			args: arguments(field(a, "arguments")),
+			args: arguments(Field(a, "arguments")),
 		})
 	}
 	return args
 }
 
-// field is the value of a key of a map; nothing if there is none.
-func field(m wire.Reply, key string) wire.Reply {
+// Field is the value of a key of a map; nothing if there is none.
+func Field(m wire.Reply, key string) wire.Reply {
 	for i := 0; i+1 < len(m.Elems); i += 2 {
 		if string(m.Elems[i].Str) == key {
 			return m.Elems[i+1]

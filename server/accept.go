@@ -93,7 +93,11 @@ func (l *loop) add(fd int, in *listener, addr string) {
 	for fd >= len(l.conns) {
 		l.conns = append(l.conns, nil)
 	}
-	c := &conn{loop: l, fd: fd, addr: addr, localAddr: in.address, local: in.local, tcp: !in.unix && !in.tls, watched: readable, active: l.now, progress: l.now}
+	localAddr := in.address
+	if in.unix {
+		localAddr = addr
+	}
+	c := &conn{loop: l, fd: fd, addr: addr, localAddr: localAddr, local: in.local, tcp: !in.unix && !in.tls, watched: readable, active: l.now, progress: l.now}
 	if in.local {
 		c.forward = &forward{}
 	}

@@ -28,8 +28,8 @@ func startBoth(t *testing.T) map[string]string {
 // version than the server's.
 var unsteady = []string{"KEYS", "TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "RANDOMKEY", "SCAN", "TIME", "OBJECT", "DUMP", "CLIENT", "HELLO", "RESET", "AUTH", "BITCOUNT", "BITPOS"}
 
-// stream is the commands of a file of package command's, those of its second session left out.
-func stream(t *testing.T, file string) (commands [][][]byte) {
+// streamOf is the commands of a file of package command's, those of its second session left out.
+func streamOf(t *testing.T, file string) (commands [][][]byte) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestConformance(t *testing.T) {
 		for _, file := range files {
 			t.Run(form.name+"/"+filepath.Base(file), func(t *testing.T) {
 				var in []byte
-				commands := stream(t, file)
+				commands := streamOf(t, file)
 				for _, args := range commands {
 					in = form.encode(in, args)
 				}

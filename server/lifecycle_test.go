@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/command"
+	"github.com/nubdb/nubdb/redistest"
 )
 
 // TestMain makes the test program a server when it is started by startProcess.
@@ -181,7 +182,7 @@ func TestStopDelivers(t *testing.T) {
 	for name, files := range map[string]TLS{"TCP": {}, "TLS": {Cert: cert, Key: key}} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir() + "/db"
-			socket := filepath.Join(shortDir(t), "sock")
+			socket := filepath.Join(redistest.ShortDir(t), "sock")
 			s := start(t, func(cfg *Config) { cfg.DB, cfg.TLS, cfg.UnixSocket = dir, files, socket })
 			observer := dial(t, "unix", socket).exchange("SUBSCRIBE run\r\n", "*3\r\n$9\r\nsubscribe\r\n$3\r\nrun\r\n:1\r\n")
 			c := s.dial()
