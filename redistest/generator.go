@@ -130,8 +130,8 @@ func (g *Generator) Chance(p float64) bool { return g.Float64() < p }
 // Pick returns one of the words.
 func (g *Generator) Pick(words ...string) string { return words[g.IntN(len(words))] }
 
-// Line makes a command with arguments, one in twenty of them spoilt. nil: it is one whose
-// replies differ on purpose, and what to make of it is for the next try.
+// Line makes a command with arguments, one in twenty of them spoilt; nil if it has come out as
+// one whose replies differ on purpose.
 func (g *Generator) Line(c *Command) []string {
 	line := g.Spoilt(g.arguments(g.Name(c), c.args))
 	switch name := strings.ToUpper(line[0]); {
@@ -152,8 +152,8 @@ func looksInteger(word string) bool {
 	return err == nil
 }
 
-// ChangesNothing tells of a command that, to Redis, may have changed a key that is watched,
-// and is no change here or the other way round: of what is not there before nor after.
+// ChangesNothing tells of a command that may be a change of a watched key to one side only,
+// because the key is not there before or afterwards.
 func ChangesNothing(line []string) bool {
 	text := strings.ToUpper(strings.Join(line, " "))
 	return strings.HasPrefix(text, "BITFIELD ") && strings.Contains(text, "FAIL") || strings.HasPrefix(text, "SET ") && strings.Contains(text, "XAT")

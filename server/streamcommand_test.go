@@ -161,7 +161,8 @@ var writers = map[string]func(s *stream, c *streamClient) []string{
 		return s.oneOf("ABORT", "abort", "FOO", "SAVE NOSAVE", "NOSAVE ABORT", "NOW FOO", "ABORT NOW", "SAVE NOW FORCE x")
 	},
 	"info": func(s *stream, _ *streamClient) []string {
-		return s.oneOf("", "", "server", "CLIENTS", "memory", "persistence", "stats", "replication", "cpu", "commandstats", "errorstats", "keyspace", "cluster", "modules", "all", "everything", "default", "foo", "server clients", "foo keyspace")
+		return s.oneOf("", "", "server", "CLIENTS", "memory", "persistence", "stats", "replication", "cpu", "commandstats",
+			"errorstats", "keyspace", "cluster", "modules", "all", "everything", "default", "foo", "server clients", "foo keyspace")
 	},
 	"memory|usage": func(s *stream, _ *streamClient) []string {
 		return append([]string{s.Key()}, s.oneOf("", "", "SAMPLES 0", "samples 5", "SAMPLES -1", "SAMPLES x", "SAMPLES", "FOO 1")...)
@@ -176,7 +177,8 @@ var writers = map[string]func(s *stream, c *streamClient) []string{
 	"command|docs":  (*stream).commandNames,
 	"command|info":  (*stream).commandNames,
 	"command|list": func(s *stream, _ *streamClient) []string {
-		return s.oneOf("", "FILTERBY PATTERN get*", "filterby pattern *|*", "FILTERBY PATTERN X", "FILTERBY MODULE foo", "FILTERBY ACLCAT foo", "FILTERBY ACLCAT transaction", "FILTERBY FOO x", "FILTERBY", "FOO")
+		return s.oneOf("", "FILTERBY PATTERN get*", "filterby pattern *|*", "FILTERBY PATTERN X",
+			"FILTERBY MODULE foo", "FILTERBY ACLCAT foo", "FILTERBY ACLCAT transaction", "FILTERBY FOO x", "FILTERBY", "FOO")
 	},
 	"command|getkeys": (*stream).someCommand,
 }

@@ -84,8 +84,9 @@ func sortGoodbyes(all [][]byte) {
 	}
 }
 
-// learn updates what is known of the client after a command, from what the real server has answered.
-func (c *streamClient) learn(name string, line []string, replies [][]byte) {
+// learn updates what is known of the client after a command, from what the real server has
+// answered, and tells whether the command has worked.
+func (c *streamClient) learn(name string, line []string, replies [][]byte) (worked bool) {
 	reply := ""
 	for _, r := range replies {
 		if r[0] != '>' && !bytes.HasPrefix(r, []byte("+[")) {
@@ -101,6 +102,7 @@ func (c *streamClient) learn(name string, line []string, replies [][]byte) {
 		c.refused = reply
 	}
 	ok := reply == "+OK\r\n"
+	worked = len(replies) > 0 && !strings.HasPrefix(reply, "-") && reply != "+QUEUED\r\n"
 	switch {
 	case reply == "+QUEUED\r\n":
 		c.queued = append(c.queued, name)
@@ -119,6 +121,7 @@ func (c *streamClient) learn(name string, line []string, replies [][]byte) {
 	case name == "client|reply" && len(line) == 3:
 		c.learnMute(strings.ToUpper(line[2]), reply)
 	}
+	return worked
 }
 
 // learnMute takes down what CLIENT REPLY has changed, unless it was refused.
@@ -187,7 +190,7 @@ var likenesses = map[string]func(got, want wire.Reply) bool{
 	"memory|stats":    func(got, want wire.Reply) bool { return len(got.Elems) > 0 },
 	"memory|doctor":   anything,
 	"latency|doctor":  anything,
-	"slowlog|get":     func(got, want wire.Reply) bool { return true },
+	"slowlog|get":     entriesAlike,
 	"slowlog|len":     anything,
 	"object|idletime": anything,
 	"object|refcount": anything,
@@ -200,6 +203,20 @@ var likenesses = map[string]func(got, want wire.Reply) bool{
 	"config|get":      configAlike,
 	"pubsub|channels": sameElements,
 	"info":            infoAlike,
+}
+
+// entriesAlike compares the form of the entries of SLOWLOG.
+func entriesAlike(got, want wire.Reply) bool {
+	for _, entry := range slices.Concat(got.Elems, want.Elems) {
+		var kinds []wire.Kind
+		for _, e := range entry.Elems {
+			kinds = append(kinds, e.Kind)
+		}
+		if !slices.Equal(kinds, []wire.Kind{wire.KindInteger, wire.KindInteger, wire.KindInteger, wire.KindArray, wire.KindBulk, wire.KindBulk}) {
+			return false
+		}
+	}
+	return true
 }
 
 func anything(got, want wire.Reply) bool { return true }
