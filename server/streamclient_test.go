@@ -30,6 +30,7 @@ type streamClient struct {
 	multi  bool     // between MULTI and EXEC
 	queued []string // the names of the commands there
 	watch  bool     // may watch keys
+	listen bool     // may have subscriptions
 
 	monitor bool
 	refused string // the last error, if it is what most commands answer now

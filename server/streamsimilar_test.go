@@ -102,6 +102,7 @@ func (c *streamClient) learn(name string, line []string, replies [][]byte) (work
 		c.refused = reply
 	}
 	ok := reply == "+OK\r\n"
+	c.listen = c.listen || strings.HasSuffix(name, "subscribe")
 	worked = len(replies) > 0 && !strings.HasPrefix(reply, "-") && reply != "+QUEUED\r\n"
 	switch {
 	case reply == "+QUEUED\r\n":
