@@ -112,7 +112,7 @@ func (s *stream) line(c *streamClient, what *redistest.Command) []string {
 		return s.Line(what)
 	}
 	line := append(s.Name(what), make(s, c)...)
-	if slices.Contains([]string{"hello", "command|getkeys", "shutdown", "debug", "wait", "client|pause", "config|set"}, what.Name) { // anything else might end or hold up the server
+	if slices.Contains([]string{"hello", "client|reply", "command|getkeys", "shutdown", "debug", "wait", "client|pause", "config|set"}, what.Name) { // anything else might end or hold up the server
 		return line
 	}
 	return s.Spoilt(line)
@@ -145,7 +145,10 @@ var writers = map[string]func(s *stream, c *streamClient) []string{
 		if c.monitor { // whose line about a SKIP is not skipped in Redis
 			return s.oneOf("ON", "OFF", "off", "FOO", "")
 		}
-		if c.mute == muted {
+		switch c.mute {
+		case skipNext: // which hides whether another is refused
+			return s.oneOf("ON", "FOO")
+		case muted:
 			return s.oneOf("ON", "on", "ON", "ON", "SKIP", "OFF")
 		}
 		return s.oneOf("ON", "OFF", "SKIP", "skip", "FOO", "")

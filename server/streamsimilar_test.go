@@ -94,7 +94,7 @@ func (c *streamClient) learn(name string, line []string, replies [][]byte) (work
 		}
 	}
 	hidden := c.mute != heard
-	if c.mute == skipNext && name != "client|reply" {
+	if c.mute == skipNext {
 		c.mute = heard
 	}
 	c.refused = ""
