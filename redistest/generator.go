@@ -147,9 +147,10 @@ func (g *Generator) Line(c *Command) []string {
 	return line
 }
 
+// looksInteger tells whether a word is digits, however many, with or without a minus.
 func looksInteger(word string) bool {
-	_, err := strconv.ParseInt(word, 10, 64)
-	return err == nil
+	digits := strings.TrimPrefix(word, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // ChangesNothing tells of a command that may be a change of a watched key to one side only,
