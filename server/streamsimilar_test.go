@@ -29,6 +29,9 @@ func (p *peer) replies(socket string) (all [][]byte) {
 			reply = append([]byte("+"), bytes.ReplaceAll(reply[19:], []byte(socket), []byte("socket"))...)
 			reply = redacted.ReplaceAll(reply, []byte("$1\r\n"))
 		}
+		if reply[0] == '-' { // may show a word that was @addr
+			reply = bytes.ReplaceAll(reply, []byte(socket), []byte("socket"))
+		}
 		all = append(all, reply)
 	}
 	sortMessages(all)
