@@ -92,6 +92,9 @@ func (o *options) serverConfig() (server.Config, error) {
 	if err := o.operands(&cfg); err != nil {
 		return cfg, err
 	}
+	if cfg.MaxClients < 1 {
+		return cfg, fmt.Errorf("%w: --maxclients must be at least 1", server.ErrUsage)
+	}
 	cfg.Password = os.Getenv("NUBDB_REQUIREPASS")
 	if path := o.server.passwordFile; path != "" {
 		text, err := os.ReadFile(path)
@@ -115,7 +118,8 @@ func (o *options) operands(cfg *server.Config) error {
 		if cfg.TCP && len(words) == 3 && isNumber(words[0]) {
 			words = []string{words[1], words[2], words[0]}
 		}
-		if len(words) < 2 || len(words) > 2 && !cfg.TCP {
+		portOnly := cfg.TCP && len(words) == 2 && isNumber(words[0]) // a port, and one pipe
+		if len(words) < 2 || len(words) > 2 && !cfg.TCP || portOnly {
 			return fmt.Errorf("%w: --fifo takes two pipes, IN and OUT, not %q", server.ErrUsage, words)
 		}
 		cfg.In, cfg.Out, words = words[0], words[1], words[2:]
