@@ -106,6 +106,7 @@ func TestCheckAgrees(t *testing.T) {
 		// There are only keys with values that suit all commands.
 		do(s, "FLUSHALL")
 		do(s, "MSET a 1 b 1 c 1 d 1 e 1 f 1 ab 1 abc 1")
+		do(s, "MSET NX 1 xx 1 GET 1 KEEPTTL 1 EX 1 PXAT 1 GT 1 PERSIST 1 99999999999999 1") // the generator's junk
 		do(s, `SET "" 1`)
 		s.Do([][]byte{[]byte("SET"), []byte("\x00\xff\r\n"), []byte("1")})
 		args := randomCommand(g, s, 0)

@@ -45,19 +45,18 @@ func (s *Session) execute(spec *Spec, args [][]byte, r *wire.Reply) error {
 	if attention == 0 {
 		return s.perform(spec, args, r)
 	}
-	if attention&monitored != 0 && !spec.Has(Admin) {
-		defer s.in.report(s, args)
-	}
-	if attention&measured == 0 {
-		return s.perform(spec, args, r)
-	}
 	start := s.clock
-	if start == 0 {
+	if start == 0 && attention&measured != 0 {
 		start = s.in.elapsed()
 	}
 	err := s.perform(spec, args, r)
-	s.clock = s.in.elapsed()
-	s.measure(spec, args, s.clock-start, err != nil)
+	if attention&measured != 0 {
+		s.clock = s.in.elapsed()
+		s.measure(spec, args, s.clock-start, err != nil)
+	}
+	if attention&monitored != 0 && !spec.Has(Admin) {
+		s.in.report(s, args)
+	}
 	return err
 }
 

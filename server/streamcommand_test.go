@@ -13,7 +13,8 @@ import (
 //
 //	DEBUG             another than SLEEP that there is: the real server's may end it or corrupt its data
 //	SHUTDOWN          but for what is an error
-//	CLIENT REPLY      between MULTI and EXEC: the real server breaks off in the reply of EXEC
+//	CLIENT REPLY,     between MULTI and EXEC: the real server breaks off in the reply of EXEC, as it
+//	CLIENT KILL       does for a client that kills itself
 //	HELLO             with a version between MULTI and EXEC: documented, the reply of EXEC is in the last one
 //	QUIT, CLIENT KILL after CLIENT REPLY OFF: the real server waits with the end for a reply that it does not send
 //	MULTI             after CLIENT REPLY OFF, when the test cannot know what is queued
@@ -38,7 +39,7 @@ func (s *stream) allowed(c *streamClient, what *redistest.Command) bool {
 		return false
 	case c.multi && c.listen && what.Name == "publish":
 		return false
-	case c.multi && (what.Name == "client|reply" || spec.Has(command.NoMulti) && !what.Has("no_multi")):
+	case c.multi && (what.Name == "client|reply" || what.Name == "client|kill" || spec.Has(command.NoMulti) && !what.Has("no_multi")):
 		return false
 	case what.Name == "watch" && slices.ContainsFunc(s.clients, func(other *streamClient) bool { return other != c && other.multi }):
 		return false
