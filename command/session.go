@@ -303,9 +303,9 @@ func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 	if err := s.enter(spec.Flags); err != nil {
 		return err
 	}
+	answer := (*answer)(r)
 	if s.tx == nil {
-		*r, err = spec.run(s, args)
-		return err
+		return answer.take(spec.run(s, args))
 	}
 	if spec.Flags&Write != 0 && s.watched.active() {
 		if err := s.watched.compare(s.tx); err != nil {
@@ -314,10 +314,22 @@ func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 	}
 	var savepoint engine.Savepoint
 	s.tx.Savepoint(&savepoint)
-	*r, err = spec.run(s, args)
+	err = answer.take(spec.run(s, args))
 	if err != nil && spec.Flags&Write != 0 {
 		s.tx.RollbackTo(&savepoint)
 	}
+	return err
+}
+
+// answer is where the reply of a handler goes.
+type answer wire.Reply
+
+// take copies the reply word by word, as it comes, in registers. Copied in larger pieces, as
+// the compiler does by itself, it has to wait for all that was written before: 5 % of a SET.
+//
+//go:noinline
+func (a *answer) take(r wire.Reply, err error) error {
+	a.Kind, a.Int, a.Float, a.Str, a.Elems = r.Kind, r.Int, r.Float, r.Str, r.Elems
 	return err
 }
 
