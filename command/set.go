@@ -19,6 +19,10 @@ type setOptions struct {
 }
 
 // SET key value [options]
+//
+// It is not inlined for the reason that GET is not.
+//
+//go:noinline
 func set(s *Session, args [][]byte) (wire.Reply, error) {
 	if len(args) == 3 { // the common case needs no look at the old value
 		return wire.OK, s.putString(args[1], args[2], 0)

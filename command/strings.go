@@ -28,6 +28,11 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 }
 
 // GET key
+//
+// What is hot would be inlined into what calls all handlers, and its reply copied: see
+// answer.take.
+//
+//go:noinline
 func get(s *Session, args [][]byte) (wire.Reply, error) {
 	var it engine.Item // not by getString, which would copy it: see engine.Tx
 	found, err := s.tx.Get(args[1], &it)

@@ -142,8 +142,9 @@ type Reader struct {
 	firstBuffer int
 }
 
-// MaxAhead is how many commands a Reader parses at most before they are asked for.
-const MaxAhead = 64
+// MaxAhead is how many commands a Reader parses at most before they are asked for: one less
+// than a power of two, which makes the places in its ring cheap.
+const MaxAhead = 63
 
 // result is what one call of Next returns.
 type result struct {
