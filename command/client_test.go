@@ -59,6 +59,9 @@ func TestClientKill(t *testing.T) {
 	for _, c := range []struct{ filter, reply, killed string }{
 		{"127.0.0.1:1002", "OK", "2"},
 		{"ADDR 127.0.0.1:1002", ":1", "2"},
+		{`""`, "ERR No such client", ""},
+		{`ADDR ""`, ":0", ""},
+		{`LADDR ""`, ":0", ""},
 		{"LADDR 127.0.0.1:6379", ":2", "1 2"},
 		{"ID 9999", ":0", ""},
 		{"TYPE normal", ":1", "1"},

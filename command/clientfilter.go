@@ -13,7 +13,7 @@ import (
 type clientFilter struct {
 	ids         []int64
 	kind        string        // normal, pubsub, or one that no client here ever is
-	addr, laddr string        // "" for any
+	addr, laddr []byte        // nil for any
 	maxAge      time.Duration // only those that are older; 0 for any
 	skipMe      bool
 	byUser      bool // USER was given: there is but one
@@ -29,8 +29,8 @@ func (f *clientFilter) matches(s, client *Session) bool {
 	return !(f.skipMe && client == s) &&
 		(f.ids == nil || slices.Contains(f.ids, client.id)) &&
 		(f.kind == "" || f.kind == kind) &&
-		(f.addr == "" || f.addr == client.opt.Addr) &&
-		(f.laddr == "" || f.laddr == client.opt.LocalAddr) &&
+		(f.addr == nil || string(f.addr) == client.opt.Addr) &&
+		(f.laddr == nil || string(f.laddr) == client.opt.LocalAddr) &&
 		(f.maxAge == 0 || time.Since(client.peer.began) >= f.maxAge)
 }
 
@@ -97,9 +97,9 @@ func (f *clientFilter) parseOption(option, value []byte) (err error) {
 			return replyError(fmt.Sprintf("ERR No such user '%s'", clip(value, 128)))
 		}
 	case is(option, "ADDR"):
-		f.addr = string(value)
+		f.addr = nonNil(value)
 	case is(option, "LADDR"):
-		f.laddr = string(value)
+		f.laddr = nonNil(value)
 	case is(option, "SKIPME") && (is(value, "YES") || is(value, "NO")):
 		f.skipMe = is(value, "YES")
 	case is(option, "MAXAGE"):
@@ -117,7 +117,7 @@ func (f *clientFilter) parseOption(option, value []byte) (err error) {
 // CLIENT KILL addr | option value [option value ...]
 func clientKill(s *Session, args [][]byte) (wire.Reply, error) {
 	if len(args) == 3 { // the old form, which kills one and may kill itself
-		if s.kill(clientFilter{addr: string(args[2])}) == 0 || len(args[2]) == 0 {
+		if s.kill(clientFilter{addr: nonNil(args[2])}) == 0 {
 			return wire.Reply{}, errNoClient
 		}
 		return wire.OK, nil
