@@ -484,12 +484,16 @@ func (s *syncer) run() {
 			return
 		case <-s.kick:
 		}
-		if s.due() {
+		// While somebody else syncs, the disk is left to that.
+		if s.due() || s.syncing.Load() > 0 {
 			s.read, s.wrote = 0, 0
 			// A failure is kept in db.failed, where the next writer meets it.
 			if s.db.Sync() != nil {
 				continue
 			}
+		}
+		if s.stopping() {
+			return
 		}
 		if s.db.syncIndex(s.patience()) == nil && (s.compact() || s.db.indexSyncing()) {
 			s.wake()
@@ -498,15 +502,15 @@ func (s *syncer) run() {
 }
 
 // due tells whether it is time for a sync: what waits for one is much, or compaction has
-// come far or to the end of what Compact wants. When nobody else writes much, that is
-// sooner: whoever syncs next should not have to wait for what compaction has written.
+// come far or to the end of what Compact wants. While it is at work that is sooner, because
+// whoever syncs next, or ends, has to wait for what it has written as well.
 func (s *syncer) due() bool {
 	db := s.db
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	waiting, most := int64(db.committed-db.synced)+db.values.bytes, int64(db.opt.syncEvery)
 	reached := db.compaction.goal != 0 && db.compaction.at >= db.compaction.goal
-	return waiting >= most || s.read >= 4*most || s.read > 0 && reached || s.wrote >= most/8 && s.wrote >= waiting/2
+	return waiting >= most || s.read >= 4*most || s.read > 0 && reached || s.wrote > 0 && waiting >= most/4 || s.wrote >= most/8
 }
 
 // compact moves what counts in the oldest part of the log, at least a piece of it, until
