@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"/repl", "/batch", "/server"},
 	{"/remote"},
 	{"/command"},
-	{"/redistest"}, // for tests
+	{"/command/redistest"}, // for tests
 	{"/wire", "/engine"},
 	{"/engine/vfs"},
 }

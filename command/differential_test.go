@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/engine"
-	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/engine"
-	"github.com/nubdb/nubdb/redistest"
 )
 
 func TestCheck(t *testing.T) {

@@ -3,7 +3,7 @@ package command
 import (
 	"testing"
 
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 )
 
 // oracle is a real redis-server: its replies are the expectations.

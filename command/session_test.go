@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/engine"
-	"github.com/nubdb/nubdb/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 )
 
 // TestValkeyStream gives random commands to sessions here and to a real server: alone, in

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 

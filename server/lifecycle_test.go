@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/nubdb/nubdb/command"
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 )
 
 // TestMain makes the test program a server when it is started by startProcess.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/nubdb/nubdb/command"
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 )
 
 // stream is random commands of several clients to both servers.

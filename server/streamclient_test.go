@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 

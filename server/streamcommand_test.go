@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/nubdb/nubdb/command"
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 )
 
 // What is not sent, and why. All else that both have is.

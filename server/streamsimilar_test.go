@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nubdb/nubdb/redistest"
+	"github.com/nubdb/nubdb/command/redistest"
 	"github.com/nubdb/nubdb/wire"
 )
 
