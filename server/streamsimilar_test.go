@@ -59,11 +59,13 @@ func sortMessages(all [][]byte) {
 
 // sortGoodbyes puts the names that an UNSUBSCRIBE of all confirms one after the other in order.
 func sortGoodbyes(all [][]byte) {
-	// name is where a confirmation has its name, between the kind and the number that is left.
+	// name is where a confirmation has its name, between the kind and the number that is left,
+	// which the names of three commands do not end in.
 	name := func(reply []byte) (from, to int) {
+		number := bytes.LastIndexByte(reply, ':')
 		for _, kind := range []string{"3\r\n$11\r\nunsubscribe\r\n", "3\r\n$12\r\npunsubscribe\r\n"} {
-			if bytes.HasPrefix(reply[1:], []byte(kind)) {
-				return 1 + len(kind), bytes.LastIndexByte(reply, ':')
+			if number > len(kind) && bytes.HasPrefix(reply[1:], []byte(kind)) {
+				return 1 + len(kind), number
 			}
 		}
 		return -1, -1
