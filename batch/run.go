@@ -200,7 +200,7 @@ func (r *run) group(src *source) (err error) {
 // execute runs one command. What runs outside of transactions may take its time, so the
 // replies before it are not kept waiting.
 func (r *run) execute(src *source, cmd *wire.Command) error {
-	spec := command.Find(cmd.Args)
+	spec := r.db.Find(cmd.Args)
 	if spec != nil && spec.Flags&(command.OutsideTx|command.Long) != 0 {
 		r.stop.listen()
 	}

@@ -207,7 +207,7 @@ func (d *Database) Run(args [][]byte) (reply wire.Reply) {
 		}
 	}()
 	d.deliver = func(_ *wire.Command, r *wire.Reply) { reply = d.session.kept.reply(*r) }
-	if err := d.Do(Find(args), &wire.Command{Args: args}); err != nil {
+	if err := d.Do(d.Find(args), &wire.Command{Args: args}); err != nil {
 		return errorReply(err)
 	}
 	err := d.Acknowledge()
@@ -220,6 +220,9 @@ func (d *Database) Run(args [][]byte) (reply wire.Reply) {
 	}
 	return reply
 }
+
+// Find is Find for a command that Do is to run: see Session.Find.
+func (d *Database) Find(args [][]byte) *Spec { return d.session.Find(args) }
 
 // Prefetch announces commands that will be run soon: see Session.Prefetch.
 func (d *Database) Prefetch(n int, next func(i int) *wire.Command) { d.session.Prefetch(n, next) }

@@ -2,12 +2,14 @@ package command
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nubdb/nubdb/engine"
+	"github.com/nubdb/nubdb/wire"
 )
 
 // measuring runs f in a bubble of time with a client of an instance that measures.
@@ -158,5 +160,60 @@ func TestInfo(t *testing.T) {
 	}
 	if strings.Contains(all, "errorstat_") || strings.Contains(all, "cmdstat_get") {
 		t.Error(all)
+	}
+}
+
+// TestPipelineIsTimedTogether: commands of a pipeline that are alike are timed together, so
+// the log cannot say which of them it was; those that differ, that may be slow by themselves
+// or that are to be measured exactly are not.
+func TestPipelineIsTimedTogether(t *testing.T) {
+	pipeline := func(c *client, lines ...string) {
+		commands := make([]*wire.Command, len(lines))
+		for i, line := range lines {
+			commands[i] = &wire.Command{Args: words(line)}
+		}
+		c.Begin()
+		c.Prefetch(len(commands), func(i int) *wire.Command { return commands[i] })
+		for _, line := range lines {
+			c.do(line)
+			time.Sleep(4 * time.Millisecond)
+		}
+		end(t, c.Session)
+	}
+	entries := func(c *client) (got []string) {
+		for _, entry := range c.Do(words("SLOWLOG GET -1")).Elems {
+			got = append([]string{show(entry.Elems[2]) + " " + show(entry.Elems[3])}, got...)
+		}
+		c.do("SLOWLOG RESET")
+		return got
+	}
+	long := strings.Repeat("x", togetherBytes+1)
+	for _, test := range []struct {
+		config string
+		lines  []string
+		want   []string
+	}{
+		{"", []string{"GET a", "GET b", "GET c", "GET d", "GET e"}, []string{":16000 [$GET $... (5 in a pipeline)]"}},
+		{"", []string{"GET a", "GET b", "GET c"}, nil},
+		{"", []string{"GET a", "GET b", "SET a 1", "GET a"}, nil},
+		{"", []string{"GET a", "GET b", "GET c", "GET d", "SET a 1", "GET a"}, []string{":16000 [$GET $... (4 in a pipeline)]"}},
+		{"", []string{"SET a " + long, "SET b " + long, "SET c " + long, "SET d " + long}, nil},
+		{"", []string{"GET long", "GET long", "GET long", "GET long"}, nil},
+		{"9999", []string{"GET a", "GET b", "GET c", "GET d", "GET e"}, nil},
+	} {
+		measuring(t, func(in *Instance, c *client) {
+			time.Sleep(time.Second) // the clock of an instance begins at 0
+			c.do("SET long " + long)
+			if test.config != "" {
+				c.do("CONFIG SET slowlog-log-slower-than " + test.config)
+			}
+			pipeline(c, test.lines...)
+			if got := entries(c); !slices.Equal(got, test.want) {
+				t.Errorf("%.60q: got %q, want %q", test.lines, got, test.want)
+			}
+			if got, want := c.do("INFO commandstats"), "calls="+decimal(int64(strings.Count(strings.Join(test.lines, "\n"), "GET")))+","; strings.Contains(test.lines[0], "GET") && !strings.Contains(got, "cmdstat_get:"+want) {
+				t.Errorf("%q: %s", test.lines, got)
+			}
+		})
 	}
 }

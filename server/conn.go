@@ -120,10 +120,16 @@ func (c *conn) run() {
 	}()
 	c.more = false
 	c.loop.enter(c.session)
-	for ahead := 0; ; {
+	for ahead := 0; ; ahead-- {
 		if len(c.loop.out)-c.from+c.unread() > maxUnread {
 			c.more = true
 			break
+		}
+		c.reader.Await()
+		if ahead <= 0 && c.session.Authenticated() {
+			if ahead = c.reader.Ahead(); ahead > 1 && !c.session.Prefetch(ahead, c.reader.Peek) {
+				ahead = 1
+			}
 		}
 		cmd, err := c.reader.Next()
 		if err != nil {
@@ -132,10 +138,6 @@ func (c *conn) run() {
 		}
 		if !c.execute(cmd) {
 			break
-		}
-		if ahead--; ahead <= 0 && c.session.Authenticated() && c.reader.Ready() {
-			ahead = c.reader.Ahead()
-			c.session.Prefetch(ahead, c.reader.Peek)
 		}
 	}
 }
@@ -147,7 +149,7 @@ func (c *conn) unread() int { return len(c.out) - c.sent }
 // can be run now.
 func (c *conn) execute(cmd *wire.Command) bool {
 	c.setForm(c.formOf(cmd.CRLF))
-	spec := command.Find(cmd.Args)
+	spec := c.session.Find(cmd.Args)
 	switch {
 	case spec == nil && isHTTP(cmd.Args[0]):
 		c.loop.server.log.Warn("a client that speaks HTTP was dropped", "client", c.addr)

@@ -202,9 +202,7 @@ func (r *Reader) Compact() {
 //
 // Next reads from the source only if no complete command is buffered.
 func (r *Reader) Next() (*Command, error) {
-	for !r.Ready() {
-		r.fill()
-	}
+	r.Await()
 	res := &r.results[r.first]
 	r.first = (r.first + 1) % len(r.results)
 	r.parsed--
@@ -213,6 +211,13 @@ func (r *Reader) Next() (*Command, error) {
 		return nil, res.err
 	}
 	return &res.command, nil
+}
+
+// Await reads until Next can answer.
+func (r *Reader) Await() {
+	for !r.Ready() {
+		r.fill()
+	}
 }
 
 // Ready tells whether Next can answer, be it with an error or with the end,

