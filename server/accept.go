@@ -85,7 +85,7 @@ func (l *loop) add(fd int, in *listener, addr string) {
 		unix.Close(fd)
 		return
 	}
-	if err := l.poll.add(fd, readable); err != nil {
+	if err := l.poll.add(fd, readable|edge); err != nil {
 		l.server.log.Error("a connection cannot be watched", "client", addr, "error", err)
 		unix.Close(fd)
 		return
@@ -97,7 +97,7 @@ func (l *loop) add(fd int, in *listener, addr string) {
 	if in.unix {
 		localAddr = addr
 	}
-	c := &conn{loop: l, fd: fd, addr: addr, localAddr: localAddr, local: in.local, tcp: !in.unix && !in.tls, watched: readable, active: l.now, progress: l.now}
+	c := &conn{loop: l, fd: fd, addr: addr, localAddr: localAddr, local: in.local, tcp: !in.unix && !in.tls, watched: readable | edge, active: l.now, progress: l.now}
 	if in.local {
 		c.forward = &forward{}
 	}

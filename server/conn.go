@@ -29,6 +29,8 @@ type conn struct {
 	form      form         // of the reply to the command under way
 
 	watched interest // what the poller watches
+	input   bool     // the kernel may have something to read
+	ended   bool     // and behind that, the end
 	mayRead bool     // Read may read, once
 	guest   bool     // has not logged in: the reader has the limits for that
 	more    bool     // the reader may hold commands that wait
@@ -79,13 +81,14 @@ var (
 	errClosed  = errors.New("the client has closed the connection")
 )
 
-// Read is what the Reader of the connection reads from: at most once after each event.
+// Read is what the Reader of the connection reads from: at most once in each turn.
 func (c *conn) Read(p []byte) (int, error) {
 	if !c.mayRead {
 		return 0, errDrained
 	}
 	c.mayRead = false
 	n, err := read(c.fd, p)
+	c.input = n == len(p) || n > 0 && c.ended
 	switch {
 	case n > 0:
 		c.active = c.loop.now

@@ -44,7 +44,7 @@ type loop struct {
 
 	out    []byte           // the replies of this turn
 	turn   []*conn          // that have a part of out, or are to be closed
-	again  []*conn          // that have commands to run which have been read already
+	again  []*conn          // that have commands to run which have been read already, or more to read
 	free   []*wire.Reader   // that no connection needs
 	ran    bool             // commands in this turn
 	group  *command.Session // that has the group of this turn; nil: nobody
@@ -187,25 +187,27 @@ func (l *loop) handle(e event) {
 		c.flush()
 	}
 	if e.ready&(readable|hangup) != 0 && c.watched&readable != 0 {
-		l.serve(c, true)
+		c.input = true
+		c.ended = e.ready&hangup != 0
+		l.serve(c)
 	}
 }
 
-// resume serves the connections that have commands to run which have been read already.
+// resume serves the connections that need no event for that.
 func (l *loop) resume() {
 	n := len(l.again)
 	for _, c := range l.again[:n] {
 		c.queued = false
 		if !c.closed && !c.busy {
-			l.serve(c, false)
+			l.serve(c)
 		}
 	}
 	l.again = l.again[:copy(l.again, l.again[n:])]
 }
 
-// serve runs the commands of a connection that are complete, after reading once if it
-// may.
-func (l *loop) serve(c *conn, mayRead bool) {
+// serve runs the commands of a connection that are complete, after reading once if there
+// may be something to read.
+func (l *loop) serve(c *conn) {
 	if c.inTurn { // a part of out is one piece
 		l.endTurn()
 		if c.closed || c.busy {
@@ -215,7 +217,7 @@ func (l *loop) serve(c *conn, mayRead bool) {
 	if c.reader == nil {
 		c.reader = l.borrow(c)
 	}
-	c.mayRead = mayRead
+	c.mayRead = c.input && !l.draining
 	c.from = len(l.out)
 	c.run()
 	c.to = len(l.out)
@@ -227,6 +229,9 @@ func (l *loop) serve(c *conn, mayRead bool) {
 		l.giveBack(c)
 	}
 	c.watch()
+	if c.input && c.watched&readable != 0 {
+		l.runAgain(c)
+	}
 	if len(l.out) > turnOutput {
 		l.endTurn()
 	}
@@ -330,7 +335,7 @@ func (l *loop) tick() {
 	}
 }
 
-// runAgain makes the loop run the commands of a connection that have been read.
+// runAgain makes the loop run the commands of a connection that have been read, and read on.
 func (l *loop) runAgain(c *conn) {
 	if !c.queued {
 		c.queued = true

@@ -81,7 +81,7 @@ func (c *conn) watch() {
 	}
 	var want interest
 	if !c.busy && !c.more && !c.closing && !c.loop.draining {
-		want = readable
+		want = readable | edge
 	}
 	if c.unread() > 0 {
 		want |= writable

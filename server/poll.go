@@ -9,6 +9,7 @@ const (
 	readable interest = 1 << iota
 	writable
 	hangup // the peer has gone, or will send nothing more
+	edge   // what is readable may be told once only, until more arrives; with hangup if that is what arrived
 )
 
 // event is what a descriptor is ready for.
@@ -17,8 +18,9 @@ type event struct {
 	ready interest
 }
 
-// A poller, one for each system, tells which descriptors are ready. It is level-triggered:
-// what is not dealt with is told again. All methods but wake belong to one goroutine.
+// A poller, one for each system, tells which descriptors are ready. Without edge it is
+// level-triggered: what is not dealt with is told again. All methods but wake belong to one
+// goroutine.
 //
 //	newPoller() (*poller, error)
 //	add(fd int, want interest) error           begins to watch a descriptor

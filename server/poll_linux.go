@@ -56,6 +56,9 @@ func (p *poller) control(op, fd int, want interest) error {
 	if want&hangup != 0 {
 		e.Events |= unix.EPOLLRDHUP
 	}
+	if want&edge != 0 { // saves the kernel a look at each descriptor in the next wait
+		e.Events |= unix.EPOLLET | unix.EPOLLRDHUP
+	}
 	if err := unix.EpollCtl(p.epoll, op, fd, &e); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
