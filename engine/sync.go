@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// applyPiece entries are moved into the index under one hold of the lock: 0.5 ms.
+	// applyPiece entries are moved into the index under one hold of the lock: 0.5 ms. Smaller
+	// pieces cost more than they are worth: writers and syncer wake each other for each.
 	applyPiece = 2048
 	// closeBudget is the time that Close gives to an index sync that is due.
 	closeBudget = 500 * time.Microsecond
@@ -185,17 +186,18 @@ func (db *DB) applySome() (done bool, err error) {
 			return false, err
 		}
 	}
-	end := min(l.applied+applyPiece, len(l.table))
-	for ; l.applied < end; l.applied++ {
-		if l.applied%touchAhead == 0 {
-			db.touch(l.table[l.applied:min(l.applied+touchAhead, end)])
+	for moved := 0; l.applied < len(l.table); {
+		if moved >= applyPiece {
+			return false, nil
 		}
-		if err := db.applyEntry(l, &l.table[l.applied]); err != nil {
-			return false, err
+		some := l.table[l.applied:min(l.applied+touchAhead, len(l.table))]
+		moved += db.touch(some)
+		for i := range some {
+			if err := db.applyEntry(l, &some[i]); err != nil {
+				return false, err
+			}
+			l.applied++
 		}
-	}
-	if end < len(l.table) {
-		return false, nil
 	}
 	db.layers = db.layers[1:]
 	db.spare = l
@@ -220,15 +222,17 @@ func (db *DB) newLayer() *layer {
 // touchAhead entries, half of them used, are looked at before they are moved.
 const touchAhead = 64
 
-// touch fetches the lines that entries are about to go to.
-func (db *DB) touch(entries []entry) {
+// touch fetches the lines that entries are about to go to, and returns how many are used.
+func (db *DB) touch(entries []entry) (used int) {
 	var places fetch
 	for i := range entries {
 		if e := &entries[i]; e.addr != 0 {
 			db.idx.peek(e.hash).addLines(&places, e.hash)
+			used++
 		}
 	}
 	db.touched = places.read()
+	return used
 }
 
 // applyEntry makes the index say what an entry of a layer says.
