@@ -32,7 +32,7 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 			continue
 		}
 		for _, hash := range hashes[:n] {
-			places.add(&l.table[hash>>l.shift].hash)
+			places.add(&l.table[hash>>l.shift].addr) // the hash may be in the line before
 		}
 	}
 	tx.touched = places.read()
