@@ -62,8 +62,8 @@ type tuning struct {
 	flushSize int
 	// slack is the log, in bytes, that is let be beyond twice the live bytes.
 	slack int64
-	// piece is the log, in bytes, that compaction goes through in one hold of the lock: it
-	// takes less than 1 ms.
+	// piece is the log, in bytes, that compaction goes through in one hold of the lock, if
+	// that does not take longer than compactHold.
 	piece uint64
 }
 
@@ -75,7 +75,7 @@ var defaultTuning = tuning{
 	summaryEvery:   4 << 20,
 	flushSize:      256 << 10,
 	slack:          1 << (segmentBits - 1),
-	piece:          64 << 10,
+	piece:          256 << 10,
 }
 
 func (o *Options) setDefaults(path string) {

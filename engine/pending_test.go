@@ -256,8 +256,8 @@ func TestApplyPieces(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 10))
 	for range 2 {
 		update(t, db, func(tx *Tx) {
-			for range 8000 {
-				m.op(t, tx, r, 5000)
+			for range 5 * applyPiece {
+				m.op(t, tx, r, 4*applyPiece)
 			}
 		})
 		b, err := db.beginSync()

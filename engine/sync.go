@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// applyPiece entries are moved into the index under one hold of the lock: 0.5 ms. Smaller
-	// pieces cost more than they are worth: writers and syncer wake each other for each.
-	applyPiece = 2048
+	// applyPiece entries are moved into the index under one hold of the lock: at most 1 ms.
+	// Smaller pieces cost more than they are worth: writers and syncer wake each other for each.
+	applyPiece = 4096
 	// closeBudget is the time that Close gives to an index sync that is due.
 	closeBudget = 500 * time.Microsecond
 )
@@ -78,6 +78,7 @@ func (db *DB) sync() error {
 		return db.fail(err)
 	}
 	db.synced = max(db.synced, b.target)
+	db.syncer.waiting.Store(db.atRisk())
 	db.mu.Unlock()
 	if err := db.apply(b); err != nil {
 		db.mu.Lock()
@@ -398,6 +399,7 @@ func (db *DB) locked(f func() error) error {
 type syncer struct {
 	db      *DB
 	backlog atomic.Int64 // size of the newest layer
+	waiting atomic.Int64 // bytes that are not on stable storage
 	behind  atomic.Bool  // a sync is due or under way
 	syncing atomic.Int32 // calls of Sync that wait for their turn, or are at work
 	read    int64        // bytes that compaction has gone through since run has synced last
@@ -421,7 +423,8 @@ func (s *syncer) init(db *DB) {
 func (s *syncer) committed() {
 	db := s.db
 	s.backlog.Store(int64(db.top().used))
-	due := db.committed-db.synced+uint64(db.values.bytes) >= db.opt.syncEvery
+	s.waiting.Store(db.atRisk())
+	due := db.atRisk() >= int64(db.opt.syncEvery)
 	s.behind.Store(due || len(db.layers) > 1)
 	if !due && !db.overdue() || db.opt.Inline {
 		return
@@ -429,6 +432,9 @@ func (s *syncer) committed() {
 	s.start()
 	s.wake()
 }
+
+// atRisk is how many bytes have been committed that are not on stable storage yet.
+func (db *DB) atRisk() int64 { return int64(db.committed-db.synced) + db.values.bytes }
 
 // overdue tells whether a process that has written as much as it takes to be called
 // long-lived has an index sync to do, or compaction: that goes on until nothing is left, but
@@ -506,15 +512,21 @@ func (s *syncer) run() {
 }
 
 // due tells whether it is time for a sync: what waits for one is much, or compaction has
-// come far or to the end of what Compact wants. While it is at work that is sooner, because
-// whoever syncs next, or ends, has to wait for what it has written as well.
+// come far or to the end of what Compact wants.
 func (s *syncer) due() bool {
 	db := s.db
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	waiting, most := int64(db.committed-db.synced)+db.values.bytes, int64(db.opt.syncEvery)
 	reached := db.compaction.goal != 0 && db.compaction.at >= db.compaction.goal
-	return waiting >= most || s.read >= 4*most || s.read > 0 && reached || s.wrote > 0 && waiting >= most/4 || s.wrote >= most/8
+	return s.pressed() || s.read > 0 && reached
+}
+
+// pressed is due without what Compact wants, and without the lock. While compaction is at
+// work a sync is due sooner, because whoever syncs next, or ends, has to wait for what it has
+// written as well.
+func (s *syncer) pressed() bool {
+	waiting, most := s.waiting.Load(), int64(s.db.opt.syncEvery)
+	return waiting >= most || s.read >= 4*most || s.wrote > 0 && waiting >= most/4 || s.wrote >= most/8
 }
 
 // compact moves what counts in the oldest part of the log, at least a piece of it, until
@@ -527,7 +539,7 @@ func (s *syncer) compact() (more bool) {
 		if n == 0 || err != nil {
 			return s.due()
 		}
-		if s.syncing.Load() > 0 || s.due() {
+		if s.syncing.Load() > 0 || s.pressed() {
 			return true
 		}
 	}
