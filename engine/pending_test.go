@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -256,8 +257,13 @@ func TestApplyPieces(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 10))
 	for range 2 {
 		update(t, db, func(tx *Tx) {
-			for range 5 * applyPiece {
-				m.op(t, tx, r, 4*applyPiece)
+			for range 1000 {
+				m.op(t, tx, r, 5000)
+			}
+			for i := range 3 * applyPiece {
+				k, it := "key:"+strconv.Itoa(i), Item{Value: value(r), Type: TypeString}
+				must(t, tx.Put([]byte(k), it))
+				m.items[k] = it
 			}
 		})
 		b, err := db.beginSync()
