@@ -185,7 +185,8 @@ func (r *soaking) leftOver() error {
 	return nil
 }
 
-// Segments of the log do not count: each is opened when something in it is first read.
+// descriptors is how many descriptors a process has open. Segments of the log do not count:
+// each is opened when something in it is first read.
 func descriptors(pid int) (open int, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	names, err := os.ReadDir(dir)
