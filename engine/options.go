@@ -75,7 +75,7 @@ var defaultTuning = tuning{
 	summaryEvery:   4 << 20,
 	flushSize:      256 << 10,
 	slack:          1 << (segmentBits - 1),
-	piece:          256 << 10,
+	piece:          64 << 10,
 }
 
 func (o *Options) setDefaults(path string) {
