@@ -22,10 +22,13 @@ type config struct {
 	latencyThreshold time.Duration // commands that take as long go to LATENCY; 0: none
 }
 
+// defaultSlowerThan is slowlog-log-slower-than as it begins, Redis's.
+const defaultSlowerThan = 10 * time.Millisecond
+
 func newConfig(o *Settings) config {
 	return config{
 		requirePass: o.RequirePass, maxClients: o.MaxClients, timeout: o.Timeout,
-		slowerThan: 10 * time.Millisecond, slowLogMax: 128,
+		slowerThan: defaultSlowerThan, slowLogMax: 128,
 	}
 }
 

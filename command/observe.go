@@ -81,7 +81,7 @@ func (s *Session) measure(spec *Spec, args [][]byte, r *wire.Reply) error {
 		s.coming--
 	}
 	if !s.timedTogether(spec, args, r) {
-		s.stop(start, args)
+		s.stopClock(start, args)
 	}
 	return err
 }
@@ -90,7 +90,7 @@ func (s *Session) measure(spec *Spec, args [][]byte, r *wire.Reply) error {
 // of a GET there, unless the slow log or the latency monitor shall have what takes less than
 // exactBelow, or one has an argument or a reply of more than togetherBytes.
 const (
-	exactBelow    = 10 * time.Millisecond // the slow log's default
+	exactBelow    = defaultSlowerThan
 	togetherBytes = 4 << 10
 )
 
@@ -109,9 +109,9 @@ func (s *Session) about(spec *Spec) {
 	}
 }
 
-// stop takes down the time of the untimed runs, which began at start. args are the words of
+// stopClock takes down the time of the untimed runs, which began at start. args are the words of
 // the last one; nil if they are not known any more.
-func (s *Session) stop(start time.Duration, args [][]byte) {
+func (s *Session) stopClock(start time.Duration, args [][]byte) {
 	t := &s.tally
 	s.clock = s.in.elapsed()
 	took := s.clock - start
@@ -149,7 +149,7 @@ func (s *Session) flushRun() {
 		return
 	}
 	if t.untimed > 0 {
-		s.stop(s.clock, nil)
+		s.stopClock(s.clock, nil)
 	}
 	stat := &s.in.stats[t.spec.number]
 	stat.calls.Add(t.runs)

@@ -423,8 +423,9 @@ func (s *syncer) init(db *DB) {
 func (s *syncer) committed() {
 	db := s.db
 	s.backlog.Store(int64(db.top().used))
-	s.waiting.Store(db.atRisk())
-	due := db.atRisk() >= int64(db.opt.syncEvery)
+	waiting := db.atRisk()
+	s.waiting.Store(waiting)
+	due := waiting >= int64(db.opt.syncEvery)
 	s.behind.Store(due || len(db.layers) > 1)
 	if !due && !db.overdue() || db.opt.Inline {
 		return
