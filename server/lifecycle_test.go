@@ -185,8 +185,7 @@ func TestStopDelivers(t *testing.T) {
 			socket := filepath.Join(redistest.ShortDir(t), "sock")
 			s := start(t, func(cfg *Config) { cfg.DB, cfg.TLS, cfg.UnixSocket = dir, files, socket })
 			observer := dial(t, "unix", socket).exchange("SUBSCRIBE run\r\n", "*3\r\n$9\r\nsubscribe\r\n$3\r\nrun\r\n:1\r\n")
-			c := s.dial()
-			c.Conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+			c := dialWith(t, &net.Dialer{Control: narrow}, "tcp", s.addr)
 			if name == "TLS" {
 				c.Conn = tls.Client(c.Conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
 			}
@@ -213,6 +212,18 @@ func TestStopDelivers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// narrow makes the receive buffer of a socket small before it is connected. Made smaller later
+// it takes back a window that was offered: then Linux may drop all that the server sends, its
+// acknowledgements included, until something is read, and nothing moves in either direction.
+func narrow(_, _ string, raw syscall.RawConn) (err error) {
+	if cerr := raw.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10)
+	}); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 func exists(path string) bool {

@@ -119,7 +119,12 @@ func (s *testServer) dial() *client {
 
 func dial(t testing.TB, network, addr string) *client {
 	t.Helper()
-	conn, err := net.Dial(network, addr)
+	return dialWith(t, &net.Dialer{}, network, addr)
+}
+
+func dialWith(t testing.TB, d *net.Dialer, network, addr string) *client {
+	t.Helper()
+	conn, err := d.Dial(network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
