@@ -24,8 +24,9 @@ import (
 //     back either. Then the manifest lets the log begin at the floor's segment, and only
 //     then the segments before it are removed.
 //
-// Whoever writes pays: a process that lives long enough has its syncer's goroutine for it,
-// a short one moves payFactor bytes on for each byte that it has written.
+// Whoever writes pays: payFactor bytes are gone through for each byte that a commit adds. In
+// a process that lives long enough the syncer's goroutine helps when that is not enough, and
+// does what Compact wants.
 type compaction struct {
 	at       uint64 // what is before this address counts no more; the next piece begins here
 	goal     uint64 // Compact wants everything before this address to be moved
@@ -66,6 +67,17 @@ func (db *DB) compactionDue() bool {
 		return false
 	}
 	return db.log.number(c.at) < db.log.cur.num && (db.excess() > 0 || c.at < c.goal)
+}
+
+// lags tells, with the lock, whether there is more to be moved than those who write come to.
+func (db *DB) lags() bool {
+	return db.compactionDue() && (db.compaction.goal != 0 || db.excess() > db.inLog()/8+db.opt.slack/2)
+}
+
+func (db *DB) isLagging() bool {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.lags()
 }
 
 // compactSome moves what counts in the next piece of the log, of most bytes or a record, if
@@ -195,17 +207,12 @@ func (db *DB) isNewest(f *found, hash, addr uint64, r *record) (bool, error) {
 }
 
 // owe notes, with the lock, that a transaction has written the log from an address on.
-// While the syncer's goroutine keeps up with it nobody else has to pay.
 func (db *DB) owe(from uint64) {
 	c := &db.compaction
 	for _, l := range db.layers {
 		c.at = max(c.at, l.cleared)
 	}
-	excess := db.excess()
-	if db.syncer.started.Load() {
-		excess -= db.inLog()/8 + db.opt.slack/2
-	}
-	if excess <= 0 {
+	if db.excess() <= 0 {
 		c.owed.Store(0)
 		return
 	}
@@ -214,16 +221,18 @@ func (db *DB) owe(from uint64) {
 
 // pay goes through as much of the log as is owed, but for less than rest bytes. It takes
 // at most a millisecond for each piece; what takes longer, because it must come from the
-// disk, is left to those who write later.
+// disk, is left to those who write later. Where there is a syncer to help, it is a millisecond
+// for all pieces.
 func (db *DB) pay(rest int64) {
 	c := &db.compaction
-	for pieces := c.owed.Load()/int64(db.opt.piece) + 1; ; pieces-- {
+	rest = max(rest, 1)
+	if c.owed.Load() < rest {
+		return
+	}
+	begin, helped := time.Now(), db.syncer.started.Load()
+	for pieces := c.owed.Load()/int64(db.opt.piece) + 1; pieces > 0; pieces-- {
 		owed := c.owed.Load()
-		if owed < max(rest, 1) {
-			return
-		}
-		if pieces == 0 {
-			c.owed.Store(rest)
+		if owed < rest || helped && time.Since(begin) > compactHold {
 			return
 		}
 		n, _, err := db.compactSome(uint64(owed))
@@ -233,6 +242,7 @@ func (db *DB) pay(rest int64) {
 		}
 		c.owed.Add(-n)
 	}
+	c.owed.Store(rest)
 }
 
 // Compact writes everything that counts to a new place and gives the rest of the log

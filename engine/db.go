@@ -40,6 +40,7 @@ type DB struct {
 	log    log
 	idx    *index
 	layers []*layer // oldest first; the last takes new entries
+	ripe   *batch   // the oldest of them are durable, and on their way into the index; nil for none
 	spare  *layer   // an empty one to be used again
 	c      counters // as of the end of the log
 	exp    *expiries
@@ -495,12 +496,18 @@ func (db *DB) note(flag uint32) {
 	db.idx.writeSoft()
 }
 
+// closeBudget is the time that Close gives to an index sync that is due.
+const closeBudget = 500 * time.Microsecond
+
 // Close releases the database. It hands what is committed to the kernel but does not
 // sync: call Sync before when what was written must be durable. It returns ErrFailed if
 // the database has failed: then what was committed may be lost.
 func (db *DB) Close() error {
 	db.syncer.stop()
 	err := db.Flush()
+	if err == nil {
+		err = db.feedAll()
+	}
 	if err == nil && !db.opt.Inline {
 		db.catchUp()
 	}

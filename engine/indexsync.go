@@ -1,5 +1,7 @@
 package engine
 
+import "runtime/debug"
+
 // An index sync makes the index, as of some mark, what a power cut falls back to:
 //
 //  1. freeze: the working directory is set aside and a copy of it goes on changing,
@@ -153,4 +155,86 @@ func (x *index) resume(trusted bool) error {
 	x.h.dir = working
 	x.h.flags &^= flagBusy
 	return x.writeSoftTwice()
+}
+
+// syncIndex works on an index sync, if one is due, until it is done or stop says so, and
+// on what compaction waits for it.
+func (db *DB) syncIndex(stop func() bool) error {
+	err := db.syncIndexFiles(stop)
+	if err == nil {
+		err = db.removeOld(stop)
+	}
+	if err == nil {
+		return nil
+	}
+	return db.locked(func() error { return db.fail(err) })
+}
+
+func (db *DB) syncIndexFiles(stop func() bool) error {
+	db.indexMu.Lock()
+	defer db.indexMu.Unlock()
+	if advanced, err := db.advanceHead(); err != nil || advanced && stop() {
+		return err
+	}
+	due, err := db.freezeIndex()
+	if isNoSpace(err) {
+		return nil // it can wait
+	}
+	if err == nil && due {
+		if err = db.syncFrozen(stop); err != nil {
+			db.locked(func() error { db.note(flagSpoiled); return nil })
+		}
+	}
+	if err == nil && !stop() {
+		_, err = db.advanceHead()
+	}
+	return err
+}
+
+// freezeIndex begins an index sync if one is due; it tells whether there is one to go on with.
+func (db *DB) freezeIndex() (due bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !db.exists || db.closed || db.failed != nil || db.opt.ReadOnly || !db.idx.syncDue(db.opt.indexSyncEvery) && !db.reclaimable() {
+		return false, nil
+	}
+	return true, db.idx.freeze()
+}
+
+// syncFrozen goes on with an index sync. No error of it is harmless.
+func (db *DB) syncFrozen(stop func() bool) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
+	for {
+		n, err := db.idx.syncPages()
+		if err != nil {
+			return err
+		}
+		done := false
+		db.locked(func() error { done = db.idx.advance(n); return nil })
+		if n > 0 && stop() {
+			return db.locked(db.idx.writeSoft) // keeps the cursor for the next process
+		}
+		if done {
+			return db.finishIndex()
+		}
+	}
+}
+
+// finishIndex ends an index sync of which all pages are synced.
+func (db *DB) finishIndex() error {
+	// Value files whose removal is before the mark must not come back: nobody would
+	// remove them again.
+	if err := db.fs.SyncDir(db.dir); err != nil {
+		return err
+	}
+	db.mu.RLock()
+	h := db.idx.hardHeader()
+	db.mu.RUnlock()
+	if err := db.idx.writeHard(h); err != nil {
+		return err
+	}
+	return db.locked(func() error { return db.idx.adopt(h) })
 }

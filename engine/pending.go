@@ -24,6 +24,8 @@ type layer struct {
 	recovered bool
 	// applied is how many slots of table have been moved to the index.
 	applied int
+	// expect is how many entries layers have had lately.
+	expect int
 }
 
 // entry is what a key's newest record does to the index.
@@ -150,6 +152,6 @@ func (l *layer) fits(entries int) bool {
 // reset empties the layer for another use.
 func (l *layer) reset() *layer {
 	clear(l.table)
-	l.used, l.cleared, l.recovered, l.applied = 0, 0, false, 0
+	*l = layer{table: l.table, shift: l.shift}
 	return l
 }

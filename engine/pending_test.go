@@ -234,14 +234,12 @@ func TestLayers(t *testing.T) {
 			if r.IntN(3) == 0 {
 				continue // the layers wait for the next one
 			}
-			for range r.IntN(b.layers + 1) {
-				_, err := db.applySome()
-				must(t, err)
-				b.layers--
-				work()
+			db.ripen(b)
+			for range r.IntN(4) {
+				work() // each commit feeds the index a little
 				m.check(t, db)
 			}
-			must(t, db.apply(b))
+			must(t, db.feedAll())
 			m.check(t, db)
 		}
 		verify(t, db)
@@ -260,7 +258,7 @@ func TestApplyPieces(t *testing.T) {
 			for range 1000 {
 				m.op(t, tx, r, 5000)
 			}
-			for i := range 3 * applyPiece {
+			for i := range 3 * feedPiece {
 				k, it := "key:"+strconv.Itoa(i), Item{Value: value(r), Type: TypeString}
 				must(t, tx.Put([]byte(k), it))
 				m.items[k] = it
@@ -269,17 +267,16 @@ func TestApplyPieces(t *testing.T) {
 		b, err := db.beginSync()
 		must(t, err)
 		must(t, db.syncFiles(b))
+		db.ripen(b)
 		pieces := 0
 		for done := false; !done; pieces++ {
-			done, err = db.applySome()
+			done, err = db.feed(feedPiece)
 			must(t, err)
 			m.check(t, db)
 		}
 		if pieces < 3 {
 			t.Errorf("%d pieces", pieces)
 		}
-		b.layers--
-		must(t, db.apply(b))
 	}
 	verify(t, db)
 	must(t, db.Close())

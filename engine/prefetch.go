@@ -37,9 +37,24 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	}
 	tx.touched = places.read()
 	for i, hash := range hashes[:n] {
-		db.addRecords(&places, pages[i], hash)
+		if addr := db.peekLayers(hash); addr != 0 {
+			db.log.addRecord(&places, addr)
+		} else {
+			db.addRecords(&places, pages[i], hash)
+		}
 	}
 	tx.touched += places.read()
+}
+
+// peekLayers returns the address of what is probably a key's newest record, 0 if no layer
+// leads there at first sight: to look further takes longer than it saves.
+func (db *DB) peekLayers(hash uint64) uint64 {
+	for i := len(db.layers) - 1; i >= 0; i-- {
+		if l := db.layers[i]; l.used > 0 && l.table[hash>>l.shift].hash == hash {
+			return l.table[hash>>l.shift].addr &^ deleted
+		}
+	}
+	return 0
 }
 
 // prefetchFrom reads ahead the lines of the index that the keys of the next records from a

@@ -505,6 +505,8 @@ func (tx *Tx) keep() (err error) {
 		return err
 	}
 	tx.db.owe(tx.begin.end)
+	// An error here is none of what was committed. It is kept for who writes next.
+	tx.db.feed(min(feedFactor*len(tx.undo)+feedLeast, feedPiece))
 	return nil
 }
 

@@ -362,7 +362,8 @@ func TestValueFileOrphanOfSync(t *testing.T) {
 	must(t, err)
 	put("b")
 	must(t, db.syncFiles(b))
-	must(t, db.apply(b))
+	db.ripen(b)
+	must(t, db.feedAll())
 	o.FS = fs.Killed()
 	db = mustOpen(t, "db", o)
 	if names := valueFiles(t, o.FS); len(names) != 1 {
