@@ -66,21 +66,23 @@ func (db *DB) feed(most int) (done bool, err error) {
 // moveSome moves about most entries of the oldest layers of a batch.
 func (db *DB) moveSome(b *batch, most int) (err error) {
 	defer catch(&err)
+	var at leaf
 	for ; b.layers > 0; b.layers-- {
 		l := db.layers[0]
 		if l.cleared != 0 && l.applied == 0 {
 			if err := db.clearIndex(l.cleared); err != nil {
 				return err
 			}
+			at.m = nil
 		}
 		for l.applied < len(l.table) {
 			if most <= 0 {
 				return nil
 			}
 			some := l.table[l.applied:min(l.applied+touchAhead, len(l.table))]
-			most -= db.touch(some)
+			most -= db.touch(&at, some)
 			for i := range some {
-				if err := db.applyEntry(l, &some[i]); err != nil {
+				if err := db.applyEntry(&at, l, &some[i]); err != nil {
 					return err
 				}
 				l.applied++
@@ -141,12 +143,15 @@ func (db *DB) newLayer() *layer {
 // touchAhead entries, half of them used, are looked at before they are moved.
 const touchAhead = 64
 
-// touch fetches the lines that entries are about to go to, and returns how many are used.
-func (db *DB) touch(entries []entry) (used int) {
+// touch fetches the lines that entries are about to go to, and returns how many are used. Its
+// errors will be met again.
+func (db *DB) touch(at *leaf, entries []entry) (used int) {
 	var places fetch
 	for i := range entries {
 		if e := &entries[i]; e.addr != 0 {
-			db.idx.peek(e.hash).addLines(&places, e.hash)
+			if db.idx.reach(at, e.hash) == nil {
+				at.addLines(&places, e.hash)
+			}
 			used++
 		}
 	}
@@ -155,16 +160,17 @@ func (db *DB) touch(entries []entry) (used int) {
 }
 
 // applyEntry makes the index say what an entry of a layer says.
-func (db *DB) applyEntry(l *layer, e *entry) (err error) {
+func (db *DB) applyEntry(at *leaf, l *layer, e *entry) (err error) {
 	switch {
 	case e.addr == 0 || e.addr == gone:
 		return nil
 	case l.recovered:
+		at.m = nil
 		return db.reconcileEntry(e)
 	case e.addr&deleted == 0:
-		err = db.idx.put(e.hash, e.addr, e.old)
+		err = db.idx.put(at, e.hash, e.addr, e.old)
 	case e.old != 0:
-		err = db.idx.delete(e.hash, e.old)
+		err = db.idx.delete(at, e.hash, e.old)
 	}
 	// What a short process would note is of use to nobody.
 	if err == nil && e.old != 0 && (db.syncer.started.Load() || db.opt.Inline) {

@@ -155,25 +155,50 @@ func (x *index) find(hash uint64, is func(addr uint64) (bool, error)) (uint64, e
 	return 0, nil
 }
 
+// leaf is a page to which a look-up has led, for hashes that follow and lead there as well:
+// those of a layer come in order. It is of no use any more when the directory changes.
+type leaf struct {
+	pagePlace // m is nil for none
+	page      uint32
+	depth     uint32
+	prefix    uint64 // the first depth bits of all its hashes
+}
+
+// reach makes at the page for a hash; at.m is nil if there is none.
+func (x *index) reach(at *leaf, hash uint64) error {
+	if at.m != nil && hash>>(64-at.depth) == at.prefix {
+		return nil
+	}
+	at.m = nil
+	depth, page, err := x.lookup(hash)
+	if page == 0 || err != nil {
+		return err
+	}
+	at.depth, at.page, at.prefix = depth, page, hash>>(64-depth)
+	at.m, at.off, err = x.chunk(page)
+	return err
+}
+
 // put makes the key's slot point at addr. old is the address it holds now, 0 for none.
-func (x *index) put(hash, addr, old uint64) error {
+func (x *index) put(at *leaf, hash, addr, old uint64) error {
 	if old != 0 {
-		return x.replace(hash, old, makeSlot(hash, addr))
+		return x.replace(at, hash, old, makeSlot(hash, addr))
 	}
 	for {
-		depth, page, err := x.lookup(hash)
+		err := x.reach(at, hash)
 		if err != nil {
 			return err
 		}
-		if page == 0 {
+		if at.m == nil {
 			err = x.newPage(hash)
 		} else {
 			var done bool
-			if done, err = x.fill(hash, page, makeSlot(hash, addr)); done {
+			if done, err = at.fill(hash, makeSlot(hash, addr)); done {
 				return err
 			}
 			if err == nil {
-				err = x.split(hash, page, depth)
+				err = x.split(hash, at.page, at.depth)
+				at.m = nil
 			}
 		}
 		if err != nil {
@@ -183,43 +208,34 @@ func (x *index) put(hash, addr, old uint64) error {
 }
 
 // delete empties the key's slot, which holds the address old.
-func (x *index) delete(hash, old uint64) error { return x.replace(hash, old, 0) }
+func (x *index) delete(at *leaf, hash, old uint64) error { return x.replace(at, hash, old, 0) }
 
 // replace overwrites the slot of a key.
-func (x *index) replace(hash, old, with uint64) error {
-	_, page, err := x.lookup(hash)
-	if err != nil {
+func (x *index) replace(at *leaf, hash, old, with uint64) error {
+	if err := x.reach(at, hash); err != nil {
 		return err
 	}
-	if page == 0 {
-		return indexDamage(page, errLostSlot)
-	}
-	m, off, err := x.chunk(page)
-	if err != nil {
-		return err
+	if at.m == nil {
+		return indexDamage(0, errLostSlot)
 	}
 	was := makeSlot(hash, old)
 	for _, line := range lines(hash) {
-		for i, s := range m.Words(off+line*lineSize, slotsPerLine) {
-			at := line*slotsPerLine + i
-			if s&slotMask == was && intact(s, place(page, at)) {
-				m.Store64(off+at*8, sealed(with, place(page, at)))
+		for i, s := range at.m.Words(at.off+line*lineSize, slotsPerLine) {
+			n := line*slotsPerLine + i
+			if s&slotMask == was && intact(s, place(at.page, n)) {
+				at.m.Store64(at.off+n*8, sealed(with, place(at.page, n)))
 				return nil
 			}
 		}
 	}
-	return indexDamage(page, errLostSlot)
+	return indexDamage(at.page, errLostSlot)
 }
 
 // fill puts a slot into the emptier of the key's two lines; false if both are full.
-func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
-	m, off, err := x.chunk(page)
-	if err != nil {
-		return false, err
-	}
+func (at *leaf) fill(hash, slot uint64) (bool, error) {
 	best, most := 0, 0
 	for _, line := range lines(hash) {
-		empty := emptySlots(m.Words(off+line*lineSize, slotsPerLine))
+		empty := emptySlots(at.m.Words(at.off+line*lineSize, slotsPerLine))
 		if n := bits.OnesCount8(empty); n > most {
 			best, most = line*slotsPerLine+bits.Len8(empty)-1, n
 		}
@@ -227,10 +243,10 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 	if most == 0 {
 		return false, nil
 	}
-	if !intact(m.Load64(off+best*8), place(page, best)) {
-		return false, indexDamage(page, errSlot)
+	if !intact(at.m.Load64(at.off+best*8), place(at.page, best)) {
+		return false, indexDamage(at.page, errSlot)
 	}
-	m.Store64(off+best*8, sealed(slot, place(page, best)))
+	at.m.Store64(at.off+best*8, sealed(slot, place(at.page, best)))
 	return true, nil
 }
 
@@ -238,6 +254,7 @@ func (x *index) fill(hash uint64, page uint32, slot uint64) (bool, error) {
 // whatever it says now. Recovery uses it, where the index may hold any state between
 // the mark and the end of the log.
 func (x *index) reconcile(hash, addr uint64, is func(addr uint64) (bool, error)) error {
+	var at leaf
 	here, err := x.find(hash, func(a uint64) (bool, error) { return a == addr, nil })
 	for err == nil {
 		var other uint64
@@ -252,11 +269,11 @@ func (x *index) reconcile(hash, addr uint64, is func(addr uint64) (bool, error))
 		case other == 0 && here == addr:
 			return nil
 		case other == 0:
-			return x.put(hash, addr, 0)
+			return x.put(&at, hash, addr, 0)
 		case here == addr:
-			err = x.delete(hash, other)
+			err = x.delete(&at, hash, other)
 		default:
-			err = x.put(hash, addr, other)
+			err = x.put(&at, hash, addr, other)
 			here = addr
 		}
 	}

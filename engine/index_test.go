@@ -90,7 +90,7 @@ func (k *indexKeeper) put(hash uint64) {
 		k.list = append(k.list, hash)
 	}
 	k.changes = append(k.changes, change{end: k.next, hash: hash, addr: addr})
-	k.must(k.x.put(hash, addr, old))
+	k.must(k.x.put(new(leaf), hash, addr, old))
 }
 
 // delete removes the i-th key.
@@ -102,7 +102,7 @@ func (k *indexKeeper) delete(i int) {
 	k.list = k.list[:len(k.list)-1]
 	k.next += 8
 	k.changes = append(k.changes, change{end: k.next, hash: hash})
-	k.must(k.x.delete(hash, old))
+	k.must(k.x.delete(new(leaf), hash, old))
 }
 
 // clear removes all keys.
@@ -438,7 +438,7 @@ func TestIndexReconcile(t *testing.T) {
 	for _, before := range [][]uint64{{}, {old}, {addr}, {old, older}, {old, addr}, {addr, old}, {old, addr, older}, {addr, old, older}, {old, older, addr}} {
 		for _, want := range []uint64{0, addr} {
 			for _, a := range before {
-				k.must(k.x.put(hash, a, 0))
+				k.must(k.x.put(new(leaf), hash, a, 0))
 			}
 			for again := range 2 {
 				k.must(k.x.reconcile(hash, want, k.is(hash)))
@@ -450,7 +450,7 @@ func TestIndexReconcile(t *testing.T) {
 				t.Errorf("%#x reconciled to %#x: the other key is at %#x, %v", before, want, got, err)
 			}
 			for _, a := range k.slotsOf(hash) {
-				k.must(k.x.delete(hash, a))
+				k.must(k.x.delete(new(leaf), hash, a))
 			}
 		}
 	}
@@ -477,7 +477,7 @@ func TestIndexFlippedBit(t *testing.T) {
 		k := newIndexKeeper(t, vfs.NewMem(), 6)
 		k.put(hash ^ 1<<40) // another key of the page, with another tag
 		if addr != 0 {
-			k.must(k.x.put(hash, addr, 0))
+			k.must(k.x.put(new(leaf), hash, addr, 0))
 		}
 		_, page, err := k.x.lookup(hash)
 		k.must(err)
@@ -530,8 +530,8 @@ func TestIndexDamage(t *testing.T) {
 		do    func(*indexKeeper) error
 	}{
 		{"slot, find", slot, func(k *indexKeeper) error { _, err := k.x.find(hash, k.is(hash)); return err }},
-		{"slot, replace", slot, func(k *indexKeeper) error { return k.x.put(hash, k.record(hash), k.keys[hash]) }},
-		{"slot, delete", slot, func(k *indexKeeper) error { return k.x.delete(hash, k.keys[hash]) }},
+		{"slot, replace", slot, func(k *indexKeeper) error { return k.x.put(new(leaf), hash, k.record(hash), k.keys[hash]) }},
+		{"slot, delete", slot, func(k *indexKeeper) error { return k.x.delete(new(leaf), hash, k.keys[hash]) }},
 		{"slot, reconcile", slot, func(k *indexKeeper) error { return k.x.reconcile(hash, k.record(hash), k.is(hash)) }},
 		{"slot, split", slot, func(k *indexKeeper) error {
 			depth, page, err := k.x.lookup(hash)
@@ -539,8 +539,8 @@ func TestIndexDamage(t *testing.T) {
 			return k.x.split(hash, page, depth)
 		}},
 		{"word, find", word, func(k *indexKeeper) error { _, err := k.x.find(hash, k.is(hash)); return err }},
-		{"word, put", word, func(k *indexKeeper) error { return k.x.put(hash, k.record(hash), 0) }},
-		{"word, delete", word, func(k *indexKeeper) error { return k.x.delete(hash, k.keys[hash]) }},
+		{"word, put", word, func(k *indexKeeper) error { return k.x.put(new(leaf), hash, k.record(hash), 0) }},
+		{"word, delete", word, func(k *indexKeeper) error { return k.x.delete(new(leaf), hash, k.keys[hash]) }},
 		{"word, double", word, func(k *indexKeeper) error { return k.x.double() }},
 		{"word, freeze", word, func(k *indexKeeper) error { return k.x.freeze() }},
 		{"word, scan", word, func(k *indexKeeper) error { return k.x.scan() }},
