@@ -172,8 +172,7 @@ func (db *DB) applyEntry(at *leaf, l *layer, e *entry) (err error) {
 	case e.old != 0:
 		err = db.idx.delete(at, e.hash, e.old)
 	}
-	// What a short process would note is of use to nobody.
-	if err == nil && e.old != 0 && (db.syncer.started.Load() || db.opt.Inline) {
+	if err == nil && e.old != 0 && db.compacts() {
 		db.compaction.obsolete.mark(db.log.geometry, e.old, db.compaction.at)
 	}
 	return err

@@ -1,7 +1,7 @@
 package engine
 
 // obsolete remembers which of the records that compaction comes to next count no more,
-// because the index leads to newer ones of their keys: those need no look-up. It
+// because newer ones of their keys have been committed: those need no look-up. It
 // knows some of them, not all, and nothing that is not so; a process begins without.
 type obsolete [obsoleteSegments]struct { // segment n is at n % obsoleteSegments
 	num   uint64
@@ -11,6 +11,10 @@ type obsolete [obsoleteSegments]struct { // segment n is at n % obsoleteSegments
 // obsoleteSegments from the one on that is being compacted are followed, which bounds the
 // memory: 256 KiB for each, 4 MiB together.
 const obsoleteSegments = 16
+
+// compacts tells whether the process lives long enough to come to what it has replaced: what
+// a short one would note is of use to nobody.
+func (db *DB) compacts() bool { return db.syncer.started.Load() || db.opt.Inline }
 
 // mark says that the record at addr has been replaced; at is where compaction is.
 func (o *obsolete) mark(g geometry, addr, at uint64) {

@@ -1,6 +1,10 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/nubdb/nubdb/engine/vfs"
+)
 
 func TestObsolete(t *testing.T) {
 	g := geometry{minSegmentBits}
@@ -28,4 +32,31 @@ func TestObsolete(t *testing.T) {
 	if o.mark(g, next, g.start(4)); !o.has(g, next) || o.has(g, next-64) || o.has(g, at) {
 		t.Error("marks of the segment before are still there")
 	}
+}
+
+// TestOutdate: a commit tells compaction which records of the newest layer it has replaced; what
+// was rolled back tells nothing.
+func TestOutdate(t *testing.T) {
+	db := mustOpen(t, "db", Options{FS: vfs.NewMem(), Inline: true, tuning: crowded})
+	put := func() (addr uint64) {
+		update(t, db, func(tx *Tx) {
+			must(t, tx.Put([]byte("key"), text("value")))
+			addr = db.log.end - uint64(recordSize(&record{kind: kindValue + 1, key: []byte("key"), value: []byte("value")}))
+		})
+		return addr
+	}
+	outdated := func(addr uint64) bool { return db.compaction.obsolete.has(db.log.geometry, addr) }
+	first := put()
+	tx, err := db.Begin(true)
+	must(t, err)
+	must(t, tx.Put([]byte("key"), text("taken back")))
+	tx.Rollback()
+	if outdated(first) {
+		t.Error("a write that was rolled back has outdated the record")
+	}
+	second := put()
+	if !outdated(first) || outdated(second) {
+		t.Errorf("the first is outdated: %v, the second: %v", outdated(first), outdated(second))
+	}
+	must(t, db.Close())
 }

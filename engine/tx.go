@@ -505,9 +505,25 @@ func (tx *Tx) keep() (err error) {
 		return err
 	}
 	tx.db.owe(tx.begin.end)
+	tx.outdate()
 	// An error here is none of what was committed. It is kept for who writes next.
 	tx.db.feed(min(feedFactor*len(tx.undo)+feedLeast, feedPiece))
 	return nil
+}
+
+// outdate notes which records of the newest layer those of the transaction replace: where
+// few keys are written again and again compaction looked up every fifth for nothing: 5 % of a
+// server's time for a SET.
+func (tx *Tx) outdate() {
+	db := tx.db
+	if !db.compacts() {
+		return
+	}
+	for i := range tx.undo {
+		if before := tx.undo[i].before; before != 0 && before&deleted == 0 {
+			db.compaction.obsolete.mark(db.log.geometry, before, db.compaction.at)
+		}
+	}
 }
 
 // Rollback ends the transaction and undoes its writes.
