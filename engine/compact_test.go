@@ -469,3 +469,37 @@ func TestCompactAbandoned(t *testing.T) {
 		must(t, db.Close())
 	}
 }
+
+// TestCompactLagging: when the log is much longer than it should be, the goroutine in the
+// background helps those who write.
+func TestCompactLagging(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := vfs.NewMem()
+		db := mustOpen(t, testDir, Options{FS: fs, Inline: true, tuning: crowded}) // never compacts
+		overwrite := func(times int) {
+			for range times {
+				update(t, db, func(tx *Tx) {
+					for i := range 100 {
+						must(t, tx.Put(fmt.Appendf(nil, "key:%04d", i), text(strings.Repeat("v", 100))))
+					}
+				})
+			}
+		}
+		overwrite(200)
+		must(t, db.Sync())
+		must(t, db.Close())
+		db = mustOpen(t, testDir, Options{FS: fs, tuning: compacting})
+		before := db.compaction.at
+		overwrite(int(compacting.syncEvery)/10_000 + 1)
+		paid := payFactor * (db.log.end - db.openedAt)
+		synctest.Wait()
+		if moved := db.compaction.at - before; moved <= paid {
+			t.Errorf("compaction has gone through %d bytes, no more than those who wrote have paid", moved)
+		}
+		if excess, most := db.excess(), db.inLog()/8+compacting.slack/2; excess > most {
+			t.Errorf("%d bytes more than there should be, want at most %d", excess, most)
+		}
+		verify(t, db)
+		must(t, db.Close())
+	})
+}
