@@ -50,13 +50,18 @@ func TestSyncerFeeds(t *testing.T) {
 		small.syncEvery = 16 << 10
 		db := mustOpen(t, "db", Options{FS: vfs.NewMem(), tuning: small})
 		putKeys(t, db, 0, 1000)
+		state := func() (durable, ripe, fed bool) {
+			db.mu.RLock()
+			defer db.mu.RUnlock()
+			return db.synced == db.committed, db.ripe != nil, db.idx.h.mark.addr == db.committed
+		}
 		synctest.Wait()
-		if db.synced != db.committed || db.ripe == nil {
+		if durable, ripe, _ := state(); !durable || !ripe {
 			t.Fatal("no sync in the background")
 		}
 		time.Sleep(feedPatience)
 		synctest.Wait()
-		if db.ripe != nil || db.idx.h.mark.addr != db.committed {
+		if _, ripe, fed := state(); ripe || !fed {
 			t.Error("the index is behind")
 		}
 		must(t, db.Close())
