@@ -42,6 +42,7 @@ type DB struct {
 	layers []*layer // oldest first; the last takes new entries
 	ripe   *batch   // the oldest of them are durable, and on their way into the index; nil for none
 	spare  *layer   // an empty one to be used again
+	known  *filter  // of the keys in layers and index; nil in a database that this process has not made
 	c      counters // as of the end of the log
 	exp    *expiries
 
@@ -155,7 +156,7 @@ func (db *DB) prepare() {
 	db.seed = db.man.hashSeed()
 	geo := geometry{uint(db.man.segmentBits)}
 	db.log = log{geometry: geo, segs: segments{fs: db.fs, dir: db.dir, uuid: db.man.uuid, geo: geo, readOnly: db.opt.ReadOnly, first: db.man.head}}
-	db.layers = []*layer{{}}
+	db.layers, db.known = []*layer{{}}, nil
 	db.exp = &expiries{}
 }
 
@@ -276,6 +277,7 @@ func (db *DB) createFiles() error {
 	if db.idx, err = createIndex(db.fs, db.dir, db.fs.BootID(), h); err != nil {
 		return err
 	}
+	db.known = newFilter()
 	db.committed, db.synced = from.addr, from.addr
 	db.openedAt, db.compaction.at = from.addr, from.addr
 	// The segment must be there when the manifest says that it is. The index need not:

@@ -18,24 +18,29 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	}
 	defer catch(new(error)) // whoever needs the bytes will meet the fault again
 	db := tx.db
-	var hashes [prefetchMax]uint64
+	var all [prefetchMax]uint64
 	var pages [prefetchMax]pagePlace
 	var places fetch
-	n := min(len(keys), prefetchMax)
-	for i, key := range keys[:n] {
+	hashes := all[:min(len(keys), prefetchMax)]
+	for i, key := range keys[:len(hashes)] {
 		hashes[i] = db.hash(key)
-		pages[i] = db.idx.peek(hashes[i])
-		pages[i].addLines(&places, hashes[i])
-	}
-	for _, l := range db.layers {
-		if l.used == 0 {
-			continue
-		}
-		for _, hash := range hashes[:n] {
-			places.add(&l.table[hash>>l.shift].addr) // the hash may be in the line before
-		}
+		db.known.addPlace(&places, hashes[i])
+		db.top().addPlace(&places, hashes[i])
 	}
 	tx.touched = places.read()
+	n := 0
+	for _, hash := range hashes {
+		if !db.known.knows(hash) {
+			continue
+		}
+		hashes[n], pages[n] = hash, db.idx.peek(hash)
+		pages[n].addLines(&places, hash)
+		for _, l := range db.layers[:len(db.layers)-1] {
+			l.addPlace(&places, hash)
+		}
+		n++
+	}
+	tx.touched += places.read()
 	for i, hash := range hashes[:n] {
 		if addr := db.peekLayers(hash); addr != 0 {
 			db.log.addRecord(&places, addr)
@@ -44,6 +49,13 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 		}
 	}
 	tx.touched += places.read()
+}
+
+// addPlace adds the place in a layer where a hash's entry is, or from where on.
+func (l *layer) addPlace(f *fetch, hash uint64) {
+	if l.used > 0 {
+		f.add(&l.table[hash>>l.shift].addr) // the hash may be in the line before
+	}
 }
 
 // peekLayers returns the address of what is probably a key's newest record, 0 if no layer

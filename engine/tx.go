@@ -96,6 +96,9 @@ func (m *matcher) is(addr uint64) (same bool, err error) {
 // locate finds a key's newest record, expired or not.
 func (db *DB) locate(f *found, hash uint64, key []byte) (err error) {
 	f.addr, f.newest = 0, nil
+	if !db.known.knows(hash) {
+		return nil
+	}
 	var m matcher
 	m.log, m.key, m.rec = &db.log, key, &f.rec
 	for i := len(db.layers) - 1; i >= 0; i-- {
@@ -337,6 +340,7 @@ func (tx *Tx) point(hash uint64, f *found, addr uint64) {
 		f.newest.addr = addr
 	} else {
 		tx.db.top().insert(entry{hash: hash, addr: addr, old: f.addr})
+		tx.db.known.add(hash)
 	}
 	tx.undo = append(tx.undo, u)
 }
