@@ -17,32 +17,32 @@ type bitField struct {
 }
 
 // BITFIELD key [operations]
-func bitFieldCommand(s *Session, args [][]byte) (wire.Reply, error) {
+func bitFieldCommand(s *Session, args [][]byte, out *wire.Reply) error {
 	ops, end, err := parseBitField(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return s.runBitField(args[1], ops, end)
+	return s.runBitField(args[1], ops, end, out)
 }
 
 // BITFIELD_RO key [GET encoding offset ...]
-func bitFieldRO(s *Session, args [][]byte) (wire.Reply, error) {
+func bitFieldRO(s *Session, args [][]byte, out *wire.Reply) error {
 	ops, err := parseBitFieldRO(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return s.runBitField(args[1], ops, 0)
+	return s.runBitField(args[1], ops, 0, out)
 }
 
 // runBitField runs the operations in order. end is the end in bits of those that
 // write: the value has to reach there, also when they fail. 0: none writes.
-func (s *Session) runBitField(key []byte, ops []bitField, end int64) (wire.Reply, error) {
+func (s *Session) runBitField(key []byte, ops []bitField, end int64, out *wire.Reply) error {
 	it, _, err := s.getString(key)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if end > maxBit+1 {
-		return wire.Reply{}, errTooLong
+		return errTooLong
 	}
 	value, changed := it.Value, false
 	if end > 0 {
@@ -58,7 +58,8 @@ func (s *Session) runBitField(key []byte, ops []bitField, end int64) (wire.Reply
 	if changed {
 		err = s.putString(key, value, it.ExpireAt)
 	}
-	return wire.Array(s.elems...), err
+	*out = wire.Array(s.elems...)
+	return err
 }
 
 // run runs one operation and tells whether it changed the value.

@@ -59,22 +59,24 @@ func parseBit(word []byte, bad error) (byte, error) {
 }
 
 // SETBIT key offset value
-func setBit(s *Session, args [][]byte) (wire.Reply, error) {
+func setBit(s *Session, args [][]byte, out *wire.Reply) error {
 	offset, bit, err := parseSetBit(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, _, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	old, length := bitAt(it.Value, offset), int(offset/8)+1
 	if old == bit && length <= len(it.Value) {
-		return wire.Integer(int64(old)), nil // WATCH sees no change, as in Valkey
+		*out = wire.Integer(int64(old))
+		return nil // WATCH sees no change, as in Valkey
 	}
 	s.scratch = zeroExtend(s.scratch[:0], it.Value, length)
 	putBit(s.scratch, offset, bit)
-	return wire.Integer(int64(old)), s.putString(args[1], s.scratch, it.ExpireAt)
+	*out = wire.Integer(int64(old))
+	return s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
 func parseSetBit(args [][]byte) (offset int64, bit byte, err error) {
@@ -103,13 +105,14 @@ func zeroExtend(dst, value []byte, length int) []byte {
 }
 
 // GETBIT key offset
-func getBit(s *Session, args [][]byte) (wire.Reply, error) {
+func getBit(s *Session, args [][]byte, out *wire.Reply) error {
 	offset, err := parseBitOffset(args[2], 0)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, _, err := s.getString(args[1])
-	return wire.Integer(int64(bitAt(it.Value, offset))), err
+	*out = wire.Integer(int64(bitAt(it.Value, offset)))
+	return err
 }
 
 // checkGetBit is what Check makes of GETBIT.
@@ -170,16 +173,18 @@ func (r bitRange) of(value []byte) (from, to int64) {
 }
 
 // BITCOUNT key [start [end [BYTE|BIT]]]
-func bitCount(s *Session, args [][]byte) (wire.Reply, error) {
+func bitCount(s *Session, args [][]byte, out *wire.Reply) error {
 	r, err := parseBitRange(args[2:])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, _, err := s.getString(args[1])
 	if err != nil || r.start < 0 && r.end < 0 && r.start > r.end {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
-	return wire.Integer(countBits(it.Value, r)), nil
+	*out = wire.Integer(countBits(it.Value, r))
+	return nil
 }
 
 // checkBitCount is what Check makes of BITCOUNT.
@@ -209,24 +214,26 @@ func countBits(value []byte, r bitRange) int64 {
 }
 
 // BITPOS key bit [start [end [BYTE|BIT]]]
-func bitPos(s *Session, args [][]byte) (wire.Reply, error) {
+func bitPos(s *Session, args [][]byte, out *wire.Reply) error {
 	bit, r, err := parseBitPos(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, found, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if !found { // all zeros without end
-		return wire.Integer(-int64(bit)), nil
+		*out = wire.Integer(-int64(bit))
+		return nil
 	}
 	from, to := r.of(it.Value)
 	pos := findBit(it.Value, bit, from, to)
 	if pos < 0 && bit == 0 && r.toEnd && from < to {
 		pos = to // the zeros behind the end
 	}
-	return wire.Integer(pos), nil
+	*out = wire.Integer(pos)
+	return nil
 }
 
 func parseBitPos(args [][]byte) (bit byte, r bitRange, err error) {
@@ -261,22 +268,23 @@ func findBit(value []byte, bit byte, from, to int64) int64 {
 }
 
 // BITOP AND|OR|XOR|NOT destkey key [key ...]
-func bitOp(s *Session, args [][]byte) (wire.Reply, error) {
+func bitOp(s *Session, args [][]byte, out *wire.Reply) error {
 	combine, err := parseBitOp(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	sources, longest := make([][]byte, 0, 8), 0
 	for _, key := range args[3:] {
 		it, _, err := s.getString(key)
 		if err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 		sources, longest = append(sources, it.Value), max(longest, len(it.Value))
 	}
 	if longest == 0 {
 		_, err := s.tx.Delete(args[2])
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
 	result := zeroExtend(s.scratch[:0], sources[0], longest)
 	s.scratch = result
@@ -286,7 +294,8 @@ func bitOp(s *Session, args [][]byte) (wire.Reply, error) {
 	for _, source := range sources[1:] {
 		combineAll(result, source, combine)
 	}
-	return wire.Integer(int64(longest)), s.putString(args[2], result, 0)
+	*out = wire.Integer(int64(longest))
+	return s.putString(args[2], result, 0)
 }
 
 // parseBitOp returns how BITOP combines words of two values; nil for NOT.

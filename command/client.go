@@ -29,31 +29,37 @@ type peer struct {
 }
 
 // CLIENT ID
-func clientID(s *Session, _ [][]byte) (wire.Reply, error) { return wire.Integer(s.id), nil }
+func clientID(s *Session, _ [][]byte, out *wire.Reply) error {
+	*out = wire.Integer(s.id)
+	return nil
+}
 
 // CLIENT GETNAME
-func clientGetName(s *Session, _ [][]byte) (wire.Reply, error) {
+func clientGetName(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	if s.peer.name == "" {
-		return wire.Nil, nil
+		*out = wire.Nil
+		return nil
 	}
-	return wire.BulkString(s.peer.name), nil
+	*out = wire.BulkString(s.peer.name)
+	return nil
 }
 
 // CLIENT SETNAME name
-func clientSetName(s *Session, args [][]byte) (wire.Reply, error) {
+func clientSetName(s *Session, args [][]byte, out *wire.Reply) error {
 	if !isPrintable(args[2]) {
-		return wire.Reply{}, errClientName
+		return errClientName
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.peer.name = string(args[2])
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // CLIENT SETINFO LIB-NAME name | LIB-VER version
-func clientSetInfo(s *Session, args [][]byte) (wire.Reply, error) {
+func clientSetInfo(s *Session, args [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	attribute := &s.peer.libName
@@ -62,13 +68,14 @@ func clientSetInfo(s *Session, args [][]byte) (wire.Reply, error) {
 	case is(args[2], "LIB-VER"):
 		attribute = &s.peer.libVersion
 	default:
-		return wire.Reply{}, replyError(fmt.Sprintf("ERR Unrecognized option '%s'", clip(args[2], 128)))
+		return replyError(fmt.Sprintf("ERR Unrecognized option '%s'", clip(args[2], 128)))
 	}
 	if !isPrintable(args[3]) {
-		return wire.Reply{}, replyError(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", bytes.ToLower(args[2])))
+		return replyError(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", bytes.ToLower(args[2])))
 	}
 	*attribute = string(args[3])
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // isPrintable tells whether a word can stand in a line of CLIENT LIST.
@@ -82,19 +89,20 @@ func isPrintable(b []byte) bool {
 }
 
 // CLIENT INFO
-func clientInfo(s *Session, _ [][]byte) (wire.Reply, error) {
+func clientInfo(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.note()
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.scratch = s.appendClient(s.scratch[:0])
-	return wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}
+	return nil
 }
 
 // CLIENT LIST [TYPE type | ID id [id ...]]
-func clientList(s *Session, args [][]byte) (wire.Reply, error) {
+func clientList(s *Session, args [][]byte, out *wire.Reply) error {
 	wanted, err := parseClientList(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.note()
 	s.in.mu.Lock()
@@ -105,7 +113,8 @@ func clientList(s *Session, args [][]byte) (wire.Reply, error) {
 			s.scratch = client.appendClient(s.scratch)
 		}
 	}
-	return wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}
+	return nil
 }
 
 // clients are the sessions in the order of their ids. in.mu is held.
@@ -160,23 +169,24 @@ func (s *Session) clientFlags() string {
 }
 
 // CLIENT NO-EVICT ON | OFF. Nothing is ever evicted; the flag is shown.
-func clientNoEvict(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.clientSwitch(&s.peer.noEvict, args[2])
+func clientNoEvict(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.clientSwitch(&s.peer.noEvict, args[2], out)
 }
 
 // CLIENT NO-TOUCH ON | OFF. There are no times of access; the flag is shown.
-func clientNoTouch(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.clientSwitch(&s.peer.noTouch, args[2])
+func clientNoTouch(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.clientSwitch(&s.peer.noTouch, args[2], out)
 }
 
-func (s *Session) clientSwitch(flag *bool, word []byte) (wire.Reply, error) {
+func (s *Session) clientSwitch(flag *bool, word []byte, out *wire.Reply) error {
 	if err := checkSwitch(word); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	*flag = is(word, "ON")
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 func checkSwitch(word []byte) error {
@@ -194,7 +204,7 @@ const (
 )
 
 // CLIENT REPLY ON | OFF | SKIP
-func clientReply(s *Session, args [][]byte) (wire.Reply, error) {
+func clientReply(s *Session, args [][]byte, out *wire.Reply) error {
 	switch {
 	case is(args[2], "ON"):
 		s.unmute()
@@ -205,9 +215,10 @@ func clientReply(s *Session, args [][]byte) (wire.Reply, error) {
 		s.mute.CompareAndSwap(heard, skipNext)
 		s.silent = true
 	default:
-		return wire.Reply{}, errSyntax
+		return errSyntax
 	}
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // unmute lets the client have all replies, that to this command included.

@@ -115,18 +115,20 @@ func (f *clientFilter) parseOption(option, value []byte) (err error) {
 }
 
 // CLIENT KILL addr | option value [option value ...]
-func clientKill(s *Session, args [][]byte) (wire.Reply, error) {
+func clientKill(s *Session, args [][]byte, out *wire.Reply) error {
 	if len(args) == 3 { // the old form, which kills one and may kill itself
 		if s.kill(clientFilter{addr: nonNil(args[2])}) == 0 {
-			return wire.Reply{}, errNoClient
+			return errNoClient
 		}
-		return wire.OK, nil
+		*out = wire.OK
+		return nil
 	}
 	f, err := parseClientKill(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.Integer(int64(s.kill(f))), nil
+	*out = wire.Integer(int64(s.kill(f)))
+	return nil
 }
 
 func checkClientKill(args [][]byte) error {

@@ -8,27 +8,29 @@ import (
 )
 
 // COMMAND
-func commandAll(*Session, [][]byte) (wire.Reply, error) {
+func commandAll(_ *Session, _ [][]byte, out *wire.Reply) error {
 	var all []wire.Reply
 	for name, spec := range everyName {
 		all = append(all, spec.info(name))
 	}
-	return wire.Array(all...), nil
+	*out = wire.Array(all...)
+	return nil
 }
 
 // COMMAND COUNT
-func commandCount(*Session, [][]byte) (wire.Reply, error) {
+func commandCount(_ *Session, _ [][]byte, out *wire.Reply) error {
 	n := int64(0)
 	for range everyName {
 		n++
 	}
-	return wire.Integer(n), nil
+	*out = wire.Integer(n)
+	return nil
 }
 
 // COMMAND INFO [name ...]
-func commandInfo(s *Session, args [][]byte) (wire.Reply, error) {
+func commandInfo(s *Session, args [][]byte, out *wire.Reply) error {
 	if len(args) == 2 {
-		return commandAll(s, args)
+		return commandAll(s, args, out)
 	}
 	var found []wire.Reply
 	for _, name := range args[2:] {
@@ -38,11 +40,12 @@ func commandInfo(s *Session, args [][]byte) (wire.Reply, error) {
 			found = append(found, wire.Nil)
 		}
 	}
-	return wire.Array(found...), nil
+	*out = wire.Array(found...)
+	return nil
 }
 
 // COMMAND DOCS [name ...] leaves out what is no command.
-func commandDocs(_ *Session, args [][]byte) (wire.Reply, error) {
+func commandDocs(_ *Session, args [][]byte, out *wire.Reply) error {
 	var docs []wire.Reply
 	for _, name := range args[2:] {
 		if spec := findPath(name); spec != nil {
@@ -54,15 +57,16 @@ func commandDocs(_ *Session, args [][]byte) (wire.Reply, error) {
 			docs = append(docs, wire.BulkString(name), spec.docs())
 		}
 	}
-	return wire.Reply{Kind: wire.KindMap, Elems: docs}, nil
+	*out = wire.Reply{Kind: wire.KindMap, Elems: docs}
+	return nil
 }
 
 // COMMAND LIST [FILTERBY MODULE module | ACLCAT category | PATTERN pattern] has the
 // subcommands, too, as in Valkey.
-func commandList(_ *Session, args [][]byte) (wire.Reply, error) {
+func commandList(_ *Session, args [][]byte, out *wire.Reply) error {
 	wanted, err := parseCommandList(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	var names []wire.Reply
 	list := func(name string, spec *Spec) {
@@ -76,7 +80,8 @@ func commandList(_ *Session, args [][]byte) (wire.Reply, error) {
 			list(strings.ToLower(alias), spec)
 		}
 	}
-	return wire.Array(names...), nil
+	*out = wire.Array(names...)
+	return nil
 }
 
 // parseCommandList returns what tells whether a command is wanted.
@@ -103,16 +108,16 @@ func checkCommandList(args [][]byte) error {
 }
 
 // COMMAND GETKEYS command [arg ...]
-func commandGetKeys(_ *Session, args [][]byte) (wire.Reply, error) {
+func commandGetKeys(_ *Session, args [][]byte, out *wire.Reply) error {
 	words := args[2:]
 	spec := Find(words)
 	switch {
 	case spec == nil:
-		return wire.Reply{}, errGetKeysCommand
+		return errGetKeysCommand
 	case spec.Keys.First == 0:
-		return wire.Reply{}, errNoKeys
+		return errNoKeys
 	case !spec.Accepts(len(words)):
-		return wire.Reply{}, errGetKeysArity
+		return errGetKeysArity
 	}
 	last := spec.Keys.Last
 	if last < 0 {
@@ -122,7 +127,8 @@ func commandGetKeys(_ *Session, args [][]byte) (wire.Reply, error) {
 	for i := spec.Keys.First; i <= last; i += spec.Keys.Step {
 		keys = append(keys, wire.Bulk(words[i]))
 	}
-	return wire.Array(keys...), nil
+	*out = wire.Array(keys...)
+	return nil
 }
 
 // everyRow calls yield for every row, that of a container before those of its

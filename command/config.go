@@ -139,7 +139,7 @@ func parseSetting(value []byte, low, high int64) (int64, error) {
 
 // CONFIG GET pattern [pattern ...]. As in Valkey, a name that is no pattern is shown as
 // it was written.
-func configGet(s *Session, args [][]byte) (wire.Reply, error) {
+func configGet(s *Session, args [][]byte, out *wire.Reply) error {
 	now := s.in.current()
 	var found []wire.Reply
 	for i := range settings {
@@ -155,28 +155,30 @@ func configGet(s *Session, args [][]byte) (wire.Reply, error) {
 			break
 		}
 	}
-	return wire.Reply{Kind: wire.KindMap, Elems: found}, nil
+	*out = wire.Reply{Kind: wire.KindMap, Elems: found}
+	return nil
 }
 
 // CONFIG SET parameter value [parameter value ...] sets all or, if one is wrong, none.
-func configSet(s *Session, args [][]byte) (wire.Reply, error) {
+func configSet(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkConfigSet(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if s.in.set.Shutdown == nil {
-		return wire.Reply{}, notServer("CONFIG SET")
+		return notServer("CONFIG SET")
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	changed := s.in.config
 	for words := args[2:]; len(words) > 0; words = words[2:] {
 		if err := s.in.configure(&changed, findSetting(words[0]), words[1]); err != nil {
-			return wire.Reply{}, configSetFailed(words[0], err)
+			return configSetFailed(words[0], err)
 		}
 	}
 	s.in.config = changed
 	s.in.apply()
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // configure changes one setting of c. One that cannot be changed may be set to
@@ -236,10 +238,10 @@ func secretsOfConfigSet(args [][]byte) int {
 }
 
 // CONFIG REWRITE
-func configRewrite(*Session, [][]byte) (wire.Reply, error) { return wire.Reply{}, errNoConfigFile }
+func configRewrite(*Session, [][]byte, *wire.Reply) error { return errNoConfigFile }
 
 // CONFIG RESETSTAT
-func configResetStat(s *Session, _ [][]byte) (wire.Reply, error) {
+func configResetStat(s *Session, _ [][]byte, out *wire.Reply) error {
 	in := s.in
 	for _, sum := range []interface{ Store(int64) }{&in.totals.calls, &in.totals.hits, &in.totals.misses, &in.totals.errors, &in.totals.connections} {
 		sum.Store(0)
@@ -253,5 +255,6 @@ func configResetStat(s *Session, _ [][]byte) (wire.Reply, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.errors = nil
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }

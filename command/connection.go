@@ -24,31 +24,36 @@ var pong = wire.Reply{Kind: wire.KindStatus, Str: []byte("PONG")}
 
 // PING [message]. A RESP2 client that has subscriptions expects what looks like a
 // message.
-func ping(s *Session, args [][]byte) (wire.Reply, error) {
+func ping(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := atMostOne(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if s.subscriptions.Load() > 0 && s.Protocol() == 2 {
 		message := wire.BulkString("")
 		if len(args) == 2 {
 			message = wire.Bulk(args[1])
 		}
-		return wire.Array(wire.BulkString("pong"), message), nil
+		*out = wire.Array(wire.BulkString("pong"), message)
+		return nil
 	}
 	if len(args) == 2 {
-		return wire.Bulk(args[1]), nil
+		*out = wire.Bulk(args[1])
+		return nil
 	}
-	return pong, nil
+	*out = pong
+	return nil
 }
 
 // ECHO message
-func echo(_ *Session, args [][]byte) (wire.Reply, error) {
-	return wire.Bulk(args[1]), nil
+func echo(_ *Session, args [][]byte, out *wire.Reply) error {
+	*out = wire.Bulk(args[1])
+	return nil
 }
 
 // SELECT index
-func selectDatabase(_ *Session, args [][]byte) (wire.Reply, error) {
-	return wire.OK, checkSelect(args)
+func selectDatabase(_ *Session, args [][]byte, out *wire.Reply) error {
+	*out = wire.OK
+	return checkSelect(args)
 }
 
 // checkSelect knows one database, number 0.
@@ -71,13 +76,14 @@ func parseDatabase(word []byte) error {
 }
 
 // QUIT
-func quit(s *Session, _ [][]byte) (wire.Reply, error) {
+func quit(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.quit = true
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // RESET makes the session what it was when it began.
-func reset(s *Session, _ [][]byte) (wire.Reply, error) {
+func reset(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.multi.reset()
 	s.watched.reset()
 	if s.mute.Load() == muted { // CLIENT REPLY SKIP is about RESET, too
@@ -90,21 +96,23 @@ func reset(s *Session, _ [][]byte) (wire.Reply, error) {
 	s.stopMonitor()
 	s.peer.name, s.peer.noEvict, s.peer.noTouch = "", false, false
 	s.mustAuth = !s.opt.Local && s.in.config.requirePass != ""
-	return wire.Status("RESET"), nil
+	*out = wire.Status("RESET")
+	return nil
 }
 
 // AUTH [username] password
-func auth(s *Session, args [][]byte) (wire.Reply, error) {
+func auth(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkAuth(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	user := []byte(defaultUser)
 	if len(args) == 3 {
 		user = args[1]
 	} else if !s.in.RequiresPassword() {
-		return wire.Reply{}, errNoPassword
+		return errNoPassword
 	}
-	return wire.OK, s.login(user, args[len(args)-1])
+	*out = wire.OK
+	return s.login(user, args[len(args)-1])
 }
 
 func checkAuth(args [][]byte) error {
@@ -135,18 +143,18 @@ type helloOptions struct {
 }
 
 // HELLO [protover [AUTH username password] [SETNAME clientname]]
-func hello(s *Session, args [][]byte) (wire.Reply, error) {
+func hello(s *Session, args [][]byte, out *wire.Reply) error {
 	o, err := parseHello(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if o.login {
 		if err := s.login(o.user, o.password); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
 	if s.mustAuth {
-		return wire.Reply{}, errHelloNoAuth
+		return errHelloNoAuth
 	}
 	if o.name != nil {
 		s.in.mu.Lock()
@@ -156,7 +164,7 @@ func hello(s *Session, args [][]byte) (wire.Reply, error) {
 	if o.version != 0 {
 		s.protocol.Store(o.version)
 	}
-	return wire.Reply{Kind: wire.KindMap, Elems: []wire.Reply{
+	*out = wire.Reply{Kind: wire.KindMap, Elems: []wire.Reply{
 		wire.BulkString("server"), wire.BulkString(serverName),
 		wire.BulkString("version"), wire.BulkString(valkeyVersion),
 		wire.BulkString("proto"), wire.Integer(int64(s.Protocol())),
@@ -164,7 +172,8 @@ func hello(s *Session, args [][]byte) (wire.Reply, error) {
 		wire.BulkString("mode"), wire.BulkString("standalone"),
 		wire.BulkString("role"), wire.BulkString("master"),
 		wire.BulkString("modules"), wire.Array(),
-	}}, nil
+	}}
+	return nil
 }
 
 func parseHello(args [][]byte) (o helloOptions, err error) {

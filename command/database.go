@@ -54,7 +54,6 @@ type Database struct {
 	dirty    bool                                 // something may have been written since the last sync that will be synced
 	failed   error                                // the first failure to make something durable
 	hold     hold
-	reply    wire.Reply // of the last command of Do
 
 	forwarding forwarding
 }
@@ -158,8 +157,7 @@ func (d *Database) Do(spec *Spec, c *wire.Command) error {
 		d.session.Begin()
 		d.grouped = true
 	}
-	d.session.Run(spec, c.Args, &d.reply)
-	d.deliver(c, &d.reply)
+	d.deliver(c, d.session.Run(spec, c.Args))
 	return nil
 }
 
@@ -175,8 +173,7 @@ func (d *Database) runLocal(spec *Spec, c *wire.Command) error {
 			return err
 		}
 	}
-	d.session.Run(spec, c.Args, &d.reply)
-	d.deliver(c, &d.reply)
+	d.deliver(c, d.session.Run(spec, c.Args))
 	return nil
 }
 

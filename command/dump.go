@@ -7,13 +7,15 @@ import (
 )
 
 // DUMP key
-func dump(s *Session, args [][]byte) (wire.Reply, error) {
+func dump(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.getString(args[1])
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
 	s.scratch = appendPayload(s.scratch[:0], it.Value)
-	return wire.Bulk(s.scratch), nil
+	*out = wire.Bulk(s.scratch)
+	return nil
 }
 
 // restoreOptions are the options of RESTORE. IDLETIME and FREQ are for a cache,
@@ -26,25 +28,26 @@ type restoreOptions struct {
 }
 
 // RESTORE key ttl serialized-value [options]
-func restore(s *Session, args [][]byte) (wire.Reply, error) {
+func restore(s *Session, args [][]byte, out *wire.Reply) error {
 	o, err := parseRestore(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if !o.replace {
 		if found, err := s.tx.Exists(args[1]); err != nil || found {
-			return wire.Reply{}, firstError(err, errBusyKey)
+			return firstError(err, errBusyKey)
 		}
 	}
 	at, err := o.expireAt(args[2], s.tx.Now())
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.scratch, err = appendRestored(s.scratch[:0], args[3])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.putExpiring(args[1], s.scratch, at)
+	*out = wire.OK
+	return s.putExpiring(args[1], s.scratch, at)
 }
 
 // maxRestoreTTL bounds a time to live in milliseconds so that it can be added to

@@ -139,53 +139,57 @@ func checkExpire(args [][]byte) error {
 }
 
 // EXPIRE key seconds [options]
-func expire(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.expireCommand(args, expiry{word: args[2]})
+func expire(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.expireCommand(args, expiry{word: args[2]}, out)
 }
 
 // PEXPIRE key milliseconds [options]
-func pExpire(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.expireCommand(args, expiry{word: args[2], millis: true})
+func pExpire(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.expireCommand(args, expiry{word: args[2], millis: true}, out)
 }
 
 // EXPIREAT key unix-time-seconds [options]
-func expireAt(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.expireCommand(args, expiry{word: args[2], absolute: true})
+func expireAt(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.expireCommand(args, expiry{word: args[2], absolute: true}, out)
 }
 
 // PEXPIREAT key unix-time-milliseconds [options]
-func pExpireAt(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.expireCommand(args, expiry{word: args[2], millis: true, absolute: true})
+func pExpireAt(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.expireCommand(args, expiry{word: args[2], millis: true, absolute: true}, out)
 }
 
-func (s *Session) expireCommand(args [][]byte, e expiry) (wire.Reply, error) {
+func (s *Session) expireCommand(args [][]byte, e expiry, out *wire.Reply) error {
 	conditions, err := parseExpire(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	n, err := parseInteger(e.word)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	at, err := e.convert(n, s.tx.Now(), args[0])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, found, err := s.item(args[1])
 	if err != nil || !found || !conditions.allows(it.ExpireAt, at) {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
-	return wire.Integer(1), s.expire(args[1], at)
+	*out = wire.Integer(1)
+	return s.expire(args[1], at)
 }
 
 // PERSIST key
-func persist(s *Session, args [][]byte) (wire.Reply, error) {
+func persist(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.item(args[1])
 	if err != nil || !found || it.ExpireAt == 0 {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
 	_, err = s.tx.Expire(args[1], 0)
-	return wire.Integer(1), err
+	*out = wire.Integer(1)
+	return err
 }
 
 // What TTL and its kin answer for a key that never expires and for no key.
@@ -195,23 +199,23 @@ const (
 )
 
 // TTL key
-func ttl(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.timeLeft(args[1], s.tx.Now(), inSeconds)
+func ttl(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.timeLeft(args[1], s.tx.Now(), inSeconds, out)
 }
 
 // PTTL key
-func pTTL(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.timeLeft(args[1], s.tx.Now(), inMillis)
+func pTTL(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.timeLeft(args[1], s.tx.Now(), inMillis, out)
 }
 
 // EXPIRETIME key
-func expireTime(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.timeLeft(args[1], 0, inSeconds)
+func expireTime(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.timeLeft(args[1], 0, inSeconds, out)
 }
 
 // PEXPIRETIME key
-func pExpireTime(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.timeLeft(args[1], 0, inMillis)
+func pExpireTime(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.timeLeft(args[1], 0, inMillis, out)
 }
 
 func inMillis(ms int64) int64 { return ms }
@@ -220,15 +224,18 @@ func inMillis(ms int64) int64 { return ms }
 func inSeconds(ms int64) int64 { return ms/1000 + (ms%1000+500)/1000 }
 
 // timeLeft answers when a key expires, counted from the Unix time since in milliseconds.
-func (s *Session) timeLeft(key []byte, since int64, unit func(int64) int64) (wire.Reply, error) {
+func (s *Session) timeLeft(key []byte, since int64, unit func(int64) int64, out *wire.Reply) error {
 	it, found, err := s.item(key)
 	switch {
 	case err != nil:
-		return wire.Reply{}, err
+		return err
 	case !found:
-		return wire.Integer(ttlNoKey), nil
+		*out = wire.Integer(ttlNoKey)
+		return nil
 	case it.ExpireAt == 0:
-		return wire.Integer(ttlNever), nil
+		*out = wire.Integer(ttlNever)
+		return nil
 	}
-	return wire.Integer(unit(it.ExpireAt - since)), nil
+	*out = wire.Integer(unit(it.ExpireAt - since))
+	return nil
 }

@@ -21,30 +21,31 @@ const (
 )
 
 // INCRBYFLOAT key increment
-func incrByFloat(s *Session, args [][]byte) (wire.Reply, error) {
+func incrByFloat(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	old := new(big.Float)
 	if found {
 		if old, err = parseFloat(it.Value); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
 	n, err := parseFloat(args[2])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if old.IsInf() || n.IsInf() {
-		return wire.Reply{}, errNaN
+		return errNaN
 	}
 	sum := new(big.Float).SetPrec(mantissa).Add(old, n)
 	if sum.MantExp(nil) > maxExponent {
-		return wire.Reply{}, errNaN
+		return errNaN
 	}
 	s.scratch = appendFloat(s.scratch[:0], sum)
-	return wire.Bulk(s.scratch), s.putString(args[1], s.scratch, it.ExpireAt)
+	*out = wire.Bulk(s.scratch)
+	return s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
 // appendFloat prints x as Redis does: never with an exponent, at most 17 digits

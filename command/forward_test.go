@@ -183,7 +183,7 @@ func play(d *Database, n int, commands ...string) error {
 		if err := d.Do(Find(args), &wire.Command{Args: args, Line: i + 1}); err != nil {
 			return err
 		}
-		if d.atomic.wanted && d.db != nil && failed(&d.reply) {
+		if d.atomic.wanted && d.db != nil && failed(&d.session.reply) {
 			return ErrRolledBack // as the front end, which has heard of it, does
 		}
 		if (i+1)%n == 0 {

@@ -9,9 +9,9 @@ import (
 )
 
 // HELP [command [subcommand] | @group]
-func help(_ *Session, args [][]byte) (wire.Reply, error) {
+func help(_ *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkHelp(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	var text string
 	switch {
@@ -25,9 +25,10 @@ func help(_ *Session, args [][]byte) (wire.Reply, error) {
 		}
 	}
 	if text == "" {
-		return wire.Reply{}, noHelp(bytes.Join(args[1:], []byte(" ")))
+		return noHelp(bytes.Join(args[1:], []byte(" ")))
 	}
-	return wire.Reply{Kind: wire.KindVerbatim, Str: []byte(text)}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: []byte(text)}
+	return nil
 }
 
 func checkHelp(args [][]byte) error {
@@ -38,14 +39,15 @@ func checkHelp(args [][]byte) error {
 }
 
 // CLIENT HELP and the like
-func helpContainer(_ *Session, args [][]byte) (wire.Reply, error) {
+func helpContainer(_ *Session, args [][]byte, out *wire.Reply) error {
 	container := Lookup(args[0])
 	lines := []wire.Reply{wire.Status(container.Name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
 	for i := range container.Sub {
 		sub := &container.Sub[i]
 		lines = append(lines, wire.Status(strings.TrimPrefix(sub.Syntax(), container.Name+" ")), wire.Status("    "+sub.Summary+"."))
 	}
-	return wire.Array(append(lines, wire.Status("HELP"), wire.Status("    Print this help."))...), nil
+	*out = wire.Array(append(lines, wire.Status("HELP"), wire.Status("    Print this help."))...)
+	return nil
 }
 
 // Help is all that the table says about a command, for people: some lines,

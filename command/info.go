@@ -47,10 +47,10 @@ var sections = [...]section{
 }
 
 // INFO [section ...]
-func info(s *Session, args [][]byte) (wire.Reply, error) {
+func info(s *Session, args [][]byte, out *wire.Reply) error {
 	st, err := s.db.Stats()
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.note()
 	f := &figures{db: st, process: measureProcess(), now: time.Now(), uptime: int64(s.in.elapsed().Seconds())}
@@ -66,7 +66,8 @@ func info(s *Session, args [][]byte) (wire.Reply, error) {
 		text = sections[i].write(text, s, f)
 	}
 	s.scratch = text
-	return wire.Reply{Kind: wire.KindVerbatim, Str: text}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: text}
+	return nil
 }
 
 // wanted tells whether the arguments of INFO ask for the section.

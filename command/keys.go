@@ -9,41 +9,44 @@ import (
 )
 
 // DEL key [key ...]; also UNLINK
-func del(s *Session, args [][]byte) (wire.Reply, error) {
-	return count(args[1:], s.tx.Delete)
+func del(s *Session, args [][]byte, out *wire.Reply) error {
+	return count(args[1:], s.tx.Delete, out)
 }
 
 // EXISTS key [key ...]; also TOUCH
-func exists(s *Session, args [][]byte) (wire.Reply, error) {
+func exists(s *Session, args [][]byte, out *wire.Reply) error {
 	return count(args[1:], func(key []byte) (bool, error) {
 		found, err := s.tx.Exists(key)
 		s.seen(found)
 		return found, err
-	})
+	}, out)
 }
 
 // count answers for how many keys does is true. A key given twice is asked twice.
-func count(keys [][]byte, does func(key []byte) (bool, error)) (wire.Reply, error) {
+func count(keys [][]byte, does func(key []byte) (bool, error), out *wire.Reply) error {
 	n := int64(0)
 	for _, key := range keys {
 		yes, err := does(key)
 		if err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 		if yes {
 			n++
 		}
 	}
-	return wire.Integer(n), nil
+	*out = wire.Integer(n)
+	return nil
 }
 
 // TYPE key
-func typeOf(s *Session, args [][]byte) (wire.Reply, error) {
+func typeOf(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.item(args[1])
 	if err != nil || !found {
-		return wire.Status("none"), err
+		*out = wire.Status("none")
+		return err
 	}
-	return wire.Status(typeName(it.Type)), nil
+	*out = wire.Status(typeName(it.Type))
+	return nil
 }
 
 // typeName is what TYPE answers and SCAN TYPE compares.
@@ -68,7 +71,7 @@ func parseType(word []byte) (string, error) {
 //
 // Where it does not belong to a group it goes through the database in pieces, like SCAN, so
 // that it keeps nobody waiting: what is there throughout is answered.
-func keys(s *Session, args [][]byte) (wire.Reply, error) {
+func keys(s *Session, args [][]byte, out *wire.Reply) error {
 	const piece = 1024 // keys
 	everything := string(args[1]) == "*"
 	s.elems = s.elems[:0]
@@ -81,13 +84,14 @@ func keys(s *Session, args [][]byte) (wire.Reply, error) {
 	for cursor := uint64(0); ; {
 		var err error
 		if cursor, err = s.tx.Scan(cursor, piece, visit); err != nil || cursor == 0 {
-			return wire.Array(s.elems...), err
+			*out = wire.Array(s.elems...)
+			return err
 		}
 		if s.interrupted() {
-			return wire.Reply{}, errInterrupted
+			return errInterrupted
 		}
 		if err := s.breathe(); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
 }
@@ -105,34 +109,39 @@ func (s *Session) breathe() error {
 }
 
 // RANDOMKEY
-func randomKey(s *Session, _ [][]byte) (wire.Reply, error) {
+func randomKey(s *Session, _ [][]byte, out *wire.Reply) error {
 	key, found, err := s.tx.Random()
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
-	return wire.Bulk(key), nil
+	*out = wire.Bulk(key)
+	return nil
 }
 
 // RENAME key newkey
-func rename(s *Session, args [][]byte) (wire.Reply, error) {
+func rename(s *Session, args [][]byte, out *wire.Reply) error {
 	it, err := s.mustGet(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.move(it, args[1], args[2])
+	*out = wire.OK
+	return s.move(it, args[1], args[2])
 }
 
 // RENAMENX key newkey
-func renameNX(s *Session, args [][]byte) (wire.Reply, error) {
+func renameNX(s *Session, args [][]byte, out *wire.Reply) error {
 	it, err := s.mustGet(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	taken, err := s.tx.Exists(args[2])
 	if err != nil || taken {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
-	return wire.Integer(1), s.move(it, args[1], args[2])
+	*out = wire.Integer(1)
+	return s.move(it, args[1], args[2])
 }
 
 func (s *Session) mustGet(key []byte) (engine.Item, error) {
@@ -156,20 +165,23 @@ func (s *Session) move(it engine.Item, from, to []byte) error {
 }
 
 // COPY source destination [DB destination-db] [REPLACE]
-func copyKey(s *Session, args [][]byte) (wire.Reply, error) {
+func copyKey(s *Session, args [][]byte, out *wire.Reply) error {
 	replace, err := parseCopy(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, found, err := s.item(args[1])
 	if err != nil || !found {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
 	taken, err := s.tx.Exists(args[2])
 	if err != nil || taken && !replace {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
-	return wire.Integer(1), s.tx.Put(args[2], it)
+	*out = wire.Integer(1)
+	return s.tx.Put(args[2], it)
 }
 
 // parseCopy reads the options of COPY.

@@ -48,7 +48,7 @@ func (l *latencyLog) add(event string, at time.Time, took time.Duration) {
 }
 
 // LATENCY LATEST
-func latencyLatest(s *Session, _ [][]byte) (wire.Reply, error) {
+func latencyLatest(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	var events []wire.Reply
@@ -58,11 +58,12 @@ func latencyLatest(s *Session, _ [][]byte) (wire.Reply, error) {
 		events = append(events, wire.Array(wire.BulkString(name), wire.Integer(last.at.Unix()),
 			wire.Integer(last.took.Milliseconds()), wire.Integer(e.worst.Milliseconds())))
 	}
-	return wire.Array(events...), nil
+	*out = wire.Array(events...)
+	return nil
 }
 
 // LATENCY HISTORY event
-func latencyHistory(s *Session, args [][]byte) (wire.Reply, error) {
+func latencyHistory(s *Session, args [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	var samples []wire.Reply
@@ -71,11 +72,12 @@ func latencyHistory(s *Session, args [][]byte) (wire.Reply, error) {
 			samples = append(samples, wire.Array(wire.Integer(sample.at.Unix()), wire.Integer(sample.took.Milliseconds())))
 		}
 	}
-	return wire.Array(samples...), nil
+	*out = wire.Array(samples...)
+	return nil
 }
 
 // LATENCY RESET [event ...]
-func latencyReset(s *Session, args [][]byte) (wire.Reply, error) {
+func latencyReset(s *Session, args [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	before := len(s.in.latency)
@@ -85,11 +87,12 @@ func latencyReset(s *Session, args [][]byte) (wire.Reply, error) {
 	for _, event := range args[2:] {
 		delete(s.in.latency, string(event))
 	}
-	return wire.Integer(int64(before - len(s.in.latency))), nil
+	*out = wire.Integer(int64(before - len(s.in.latency)))
+	return nil
 }
 
 // LATENCY DOCTOR
-func latencyDoctor(s *Session, _ [][]byte) (wire.Reply, error) {
+func latencyDoctor(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	text := s.scratch[:0]
@@ -105,5 +108,6 @@ func latencyDoctor(s *Session, _ [][]byte) (wire.Reply, error) {
 			name, len(e.samples), e.samples[0].at.UTC().Format(time.RFC3339), e.worst.Milliseconds())
 	}
 	s.scratch = text
-	return wire.Reply{Kind: wire.KindVerbatim, Str: text}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: text}
+	return nil
 }

@@ -14,32 +14,35 @@ type lcsOptions struct {
 }
 
 // LCS key1 key2 [options]
-func lcs(s *Session, args [][]byte) (wire.Reply, error) {
+func lcs(s *Session, args [][]byte, out *wire.Reply) error {
 	a, err := s.lcsString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	b, err := s.lcsString(args[2])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	o, err := parseLCS(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	// Redis's table has so many numbers of 32 bits, and this is its limit for them.
 	if int64(len(a)+1)*int64(len(b)+1) > engine.MaxValue/4 {
-		return wire.Reply{}, errLCSTooLong
+		return errLCSTooLong
 	}
 	t := newLCSTable(a, b)
 	switch {
 	case o.length:
-		return wire.Integer(int64(t.length)), nil
+		*out = wire.Integer(int64(t.length))
+		return nil
 	case o.ranges:
-		return t.ranges(o), nil
+		*out = t.ranges(o)
+		return nil
 	}
 	s.scratch = t.appendCommon(s.scratch[:0])
-	return wire.Bulk(s.scratch), nil
+	*out = wire.Bulk(s.scratch)
+	return nil
 }
 
 func (s *Session) lcsString(key []byte) ([]byte, error) {

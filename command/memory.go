@@ -12,15 +12,17 @@ const keyOverhead = 48
 
 // MEMORY USAGE key [SAMPLES count] answers what the key takes on disk and, as far
 // as it is in use, in memory: NubDB maps its files.
-func memoryUsage(s *Session, args [][]byte) (wire.Reply, error) {
+func memoryUsage(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkMemoryUsage(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, found, err := s.item(args[2])
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
-	return wire.Integer(int64(keyOverhead + len(args[2]) + len(it.Value))), nil
+	*out = wire.Integer(int64(keyOverhead + len(args[2]) + len(it.Value)))
+	return nil
 }
 
 func checkMemoryUsage(args [][]byte) error {
@@ -38,17 +40,17 @@ func checkMemoryUsage(args [][]byte) error {
 }
 
 // MEMORY STATS
-func memoryStats(s *Session, _ [][]byte) (wire.Reply, error) {
+func memoryStats(s *Session, _ [][]byte, out *wire.Reply) error {
 	st, err := s.db.Stats()
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	p := measureProcess()
 	perKey := int64(0)
 	if st.Keys > 0 {
 		perKey = st.LiveBytes / st.Keys
 	}
-	return wire.Reply{Kind: wire.KindMap, Elems: []wire.Reply{
+	*out = wire.Reply{Kind: wire.KindMap, Elems: []wire.Reply{
 		wire.BulkString("peak.allocated"), wire.Integer(p.peak),
 		wire.BulkString("total.allocated"), wire.Integer(p.heap),
 		wire.BulkString("keys.count"), wire.Integer(st.Keys),
@@ -57,12 +59,14 @@ func memoryStats(s *Session, _ [][]byte) (wire.Reply, error) {
 		wire.BulkString("index.bytes"), wire.Integer(st.IndexBytes),
 		wire.BulkString("allocator.resident"), wire.Integer(p.resident),
 		wire.BulkString("peak.percentage"), {Kind: wire.KindDouble, Float: 100 * float64(p.heap) / float64(max(p.peak, 1))},
-	}}, nil
+	}}
+	return nil
 }
 
 // MEMORY DOCTOR
-func memoryDoctor(s *Session, _ [][]byte) (wire.Reply, error) {
+func memoryDoctor(s *Session, _ [][]byte, out *wire.Reply) error {
 	p := measureProcess()
 	s.scratch = fmt.Appendf(s.scratch[:0], "NubDB maps its files: the system gives their memory to others when it needs it. Of its own the process uses %s.\n", human(p.heap))
-	return wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: s.scratch}
+	return nil
 }

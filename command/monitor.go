@@ -9,9 +9,9 @@ import (
 )
 
 // MONITOR
-func monitor(s *Session, _ [][]byte) (wire.Reply, error) {
+func monitor(s *Session, _ [][]byte, out *wire.Reply) error {
 	if s.running > 0 {
-		return wire.Reply{}, errMonitorInMulti
+		return errMonitorInMulti
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -21,7 +21,8 @@ func monitor(s *Session, _ [][]byte) (wire.Reply, error) {
 		s.in.attention.Or(monitored)
 		s.monitoring.Store(true)
 	}
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // stopMonitor ends MONITOR. in.mu is held.

@@ -114,64 +114,70 @@ func (s *Session) refuse(spec *Spec, args [][]byte, err error) error {
 }
 
 // MULTI
-func multi(s *Session, _ [][]byte) (wire.Reply, error) {
+func multi(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.multi.open = true
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // DISCARD
-func discard(s *Session, _ [][]byte) (wire.Reply, error) {
+func discard(s *Session, _ [][]byte, out *wire.Reply) error {
 	if !s.multi.open {
-		return wire.Reply{}, errDiscardAlone
+		return errDiscardAlone
 	}
 	s.multi.reset()
 	s.watched.reset()
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // WATCH key [key ...]
-func watch(s *Session, args [][]byte) (wire.Reply, error) {
+func watch(s *Session, args [][]byte, out *wire.Reply) error {
 	for _, key := range args[1:] {
 		if err := s.watched.add(s.tx, key); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // UNWATCH
-func unwatch(s *Session, _ [][]byte) (wire.Reply, error) {
+func unwatch(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.watched.reset()
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // EXEC runs the queue in one transaction, which ends after it outside groups and
 // atomic runs. A command of the queue that fails undoes itself only; its error
 // stands in its place of the reply.
-func exec(s *Session, _ [][]byte) (wire.Reply, error) {
+func exec(s *Session, _ [][]byte, out *wire.Reply) error {
 	if !s.multi.open {
-		return wire.Reply{}, errExecAlone
+		return errExecAlone
 	}
 	q, w := s.multi, s.watched
 	s.multi.reset()
 	s.watched.reset()
 	if q.failed {
-		return wire.Reply{}, errExecAbort
+		return errExecAbort
 	}
 	flags := q.flags
 	if len(w.keys) > 0 {
 		flags |= Read
 	}
 	if err := s.enter(flags); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if err := w.compare(s.tx); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if w.dirty {
-		return wire.NilArray, nil
+		*out = wire.NilArray
+		return nil
 	}
-	return wire.Array(s.runAll(q.commands)...), nil
+	*out = wire.Array(s.runAll(q.commands)...)
+	return nil
 }
 
 func (s *Session) runAll(commands []queued) []wire.Reply {

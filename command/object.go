@@ -10,44 +10,51 @@ import "github.com/nubdb/nubdb/wire"
 const maxEmbedded = 44
 
 // OBJECT ENCODING key
-func objectEncoding(s *Session, args [][]byte) (wire.Reply, error) {
+func objectEncoding(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.getString(args[2])
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
 	if _, err := parseInteger(it.Value); err == nil {
-		return wire.BulkString("int"), nil
+		*out = wire.BulkString("int")
+		return nil
 	}
 	if len(it.Value) <= maxEmbedded {
-		return wire.BulkString("embstr"), nil
+		*out = wire.BulkString("embstr")
+		return nil
 	}
-	return wire.BulkString("raw"), nil
+	*out = wire.BulkString("raw")
+	return nil
 }
 
 // OBJECT FREQ key
-func objectFreq(s *Session, args [][]byte) (wire.Reply, error) {
+func objectFreq(s *Session, args [][]byte, out *wire.Reply) error {
 	found, err := s.tx.Exists(args[2])
 	if err == nil && found {
 		err = errNoFreq
 	}
-	return wire.Nil, err
+	*out = wire.Nil
+	return err
 }
 
 // OBJECT IDLETIME key
-func objectIdleTime(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.integerIfFound(args[2], 0)
+func objectIdleTime(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.integerIfFound(args[2], 0, out)
 }
 
 // OBJECT REFCOUNT key
-func objectRefCount(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.integerIfFound(args[2], 1)
+func objectRefCount(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.integerIfFound(args[2], 1, out)
 }
 
 // integerIfFound answers n for a key, nil if it is not there.
-func (s *Session) integerIfFound(key []byte, n int64) (wire.Reply, error) {
+func (s *Session) integerIfFound(key []byte, n int64, out *wire.Reply) error {
 	found, err := s.tx.Exists(key)
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
-	return wire.Integer(n), nil
+	*out = wire.Integer(n)
+	return nil
 }

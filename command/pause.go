@@ -14,10 +14,10 @@ type pause struct {
 }
 
 // CLIENT PAUSE timeout [WRITE | ALL]
-func clientPause(s *Session, args [][]byte) (wire.Reply, error) {
+func clientPause(s *Session, args [][]byte, out *wire.Reply) error {
 	d, all, err := parsePause(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	until := time.Now().Add(d)
 	s.in.mu.Lock()
@@ -32,7 +32,8 @@ func clientPause(s *Session, args [][]byte) (wire.Reply, error) {
 		p.until = until
 	}
 	s.in.attention.Or(paused)
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 func parsePause(args [][]byte) (d time.Duration, all bool, err error) {
@@ -61,11 +62,12 @@ func checkPause(args [][]byte) error {
 }
 
 // CLIENT UNPAUSE
-func clientUnpause(s *Session, _ [][]byte) (wire.Reply, error) {
+func clientUnpause(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.in.unpause()
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // unpause lets everybody go on. in.mu is held.

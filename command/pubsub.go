@@ -14,23 +14,27 @@ type subscribers map[*Session]struct{}
 type topics map[string]subscribers
 
 // SUBSCRIBE channel [channel ...]
-func subscribe(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.subscribe("subscribe", &s.in.channels, &s.peer.channels, args[1:]), nil
+func subscribe(s *Session, args [][]byte, out *wire.Reply) error {
+	*out = s.subscribe("subscribe", &s.in.channels, &s.peer.channels, args[1:])
+	return nil
 }
 
 // PSUBSCRIBE pattern [pattern ...]
-func pSubscribe(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.subscribe("psubscribe", &s.in.patterns, &s.peer.patterns, args[1:]), nil
+func pSubscribe(s *Session, args [][]byte, out *wire.Reply) error {
+	*out = s.subscribe("psubscribe", &s.in.patterns, &s.peer.patterns, args[1:])
+	return nil
 }
 
 // UNSUBSCRIBE [channel ...]
-func unsubscribe(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.unsubscribe("unsubscribe", s.in.channels, s.peer.channels, args[1:]), nil
+func unsubscribe(s *Session, args [][]byte, out *wire.Reply) error {
+	*out = s.unsubscribe("unsubscribe", s.in.channels, s.peer.channels, args[1:])
+	return nil
 }
 
 // PUNSUBSCRIBE [pattern ...]
-func pUnsubscribe(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.unsubscribe("punsubscribe", s.in.patterns, s.peer.patterns, args[1:]), nil
+func pUnsubscribe(s *Session, args [][]byte, out *wire.Reply) error {
+	*out = s.unsubscribe("punsubscribe", s.in.patterns, s.peer.patterns, args[1:])
+	return nil
 }
 
 // subscribe adds the session to the topics of that kind, of the instance and its
@@ -114,7 +118,7 @@ func (s *Session) leaveAll() {
 }
 
 // PUBLISH channel message. Messages reach every subscriber in the same order.
-func publish(s *Session, args [][]byte) (wire.Reply, error) {
+func publish(s *Session, args [][]byte, out *wire.Reply) error {
 	channel, payload := wire.Bulk(args[1]), wire.Bulk(args[2])
 	n := int64(0)
 	s.in.mu.Lock()
@@ -127,7 +131,8 @@ func publish(s *Session, args [][]byte) (wire.Reply, error) {
 			n += to.deliver(wire.BulkString("pmessage"), wire.BulkString(pattern), channel, payload)
 		}
 	}
-	return wire.Integer(n), nil
+	*out = wire.Integer(n)
+	return nil
 }
 
 func (to subscribers) deliver(elems ...wire.Reply) int64 {
@@ -139,9 +144,9 @@ func (to subscribers) deliver(elems ...wire.Reply) int64 {
 }
 
 // PUBSUB CHANNELS [pattern]
-func pubSubChannels(s *Session, args [][]byte) (wire.Reply, error) {
+func pubSubChannels(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkPubSubChannels(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -151,7 +156,8 @@ func pubSubChannels(s *Session, args [][]byte) (wire.Reply, error) {
 			found = append(found, wire.BulkString(channel))
 		}
 	}
-	return wire.Array(found...), nil
+	*out = wire.Array(found...)
+	return nil
 }
 
 func checkPubSubChannels(args [][]byte) error {
@@ -162,19 +168,21 @@ func checkPubSubChannels(args [][]byte) error {
 }
 
 // PUBSUB NUMSUB [channel ...]
-func pubSubNumSub(s *Session, args [][]byte) (wire.Reply, error) {
+func pubSubNumSub(s *Session, args [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	counts := make([]wire.Reply, 0, 2*len(args))
 	for _, channel := range args[2:] {
 		counts = append(counts, wire.Bulk(channel), wire.Integer(int64(len(s.in.channels[string(channel)]))))
 	}
-	return wire.Array(counts...), nil
+	*out = wire.Array(counts...)
+	return nil
 }
 
 // PUBSUB NUMPAT
-func pubSubNumPat(s *Session, _ [][]byte) (wire.Reply, error) {
+func pubSubNumPat(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	return wire.Integer(int64(len(s.in.patterns))), nil
+	*out = wire.Integer(int64(len(s.in.patterns)))
+	return nil
 }

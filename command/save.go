@@ -7,35 +7,39 @@ import (
 )
 
 // FSYNC
-func fsync(s *Session, _ [][]byte) (wire.Reply, error) {
-	return wire.OK, s.db.Sync()
+func fsync(s *Session, _ [][]byte, out *wire.Reply) error {
+	*out = wire.OK
+	return s.db.Sync()
 }
 
 // LASTSAVE
-func lastSave(s *Session, _ [][]byte) (wire.Reply, error) {
+func lastSave(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	return wire.Integer(s.in.saved.Unix()), nil
+	*out = wire.Integer(s.in.saved.Unix())
+	return nil
 }
 
 // SAVE is FSYNC in the words of Valkey.
-func save(s *Session, _ [][]byte) (wire.Reply, error) {
+func save(s *Session, _ [][]byte, out *wire.Reply) error {
 	if err := s.db.Sync(); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.in.saved = time.Now()
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // BGSAVE [SCHEDULE] is done when it answers: a sync takes no longer than others wait for.
-func bgSave(s *Session, args [][]byte) (wire.Reply, error) {
+func bgSave(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkBgSave(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	_, err := save(s, args)
-	return wire.Status("Background saving started"), err
+	err := save(s, args, out)
+	*out = wire.Status("Background saving started")
+	return err
 }
 
 func checkBgSave(args [][]byte) error {
@@ -46,16 +50,18 @@ func checkBgSave(args [][]byte) error {
 }
 
 // BGREWRITEAOF is COMPACT in the words of Valkey.
-func bgRewriteAOF(s *Session, _ [][]byte) (wire.Reply, error) {
-	return wire.Status("Background append only file rewriting started"), s.db.Compact(false)
+func bgRewriteAOF(s *Session, _ [][]byte, out *wire.Reply) error {
+	*out = wire.Status("Background append only file rewriting started")
+	return s.db.Compact(false)
 }
 
 // COMPACT [WAIT]. A process that is no server may end at once, so that it always waits.
-func compact(s *Session, args [][]byte) (wire.Reply, error) {
+func compact(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkCompact(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.db.Compact(len(args) == 2 || s.opt.Addr == "")
+	*out = wire.OK
+	return s.db.Compact(len(args) == 2 || s.opt.Addr == "")
 }
 
 func checkCompact(args [][]byte) error {

@@ -19,10 +19,10 @@ type scanOptions struct {
 // the next call goes on, so that it needs no memory between calls, and what is
 // there throughout is returned: see engine.Tx.Scan. Where the index has more keys
 // at a place than COUNT, the reply has them all.
-func scan(s *Session, args [][]byte) (wire.Reply, error) {
+func scan(s *Session, args [][]byte, out *wire.Reply) error {
 	o, err := parseScan(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.elems = s.elems[:0]
 	next, err := s.tx.Scan(o.cursor, int(o.count), func(key []byte, it engine.Item) bool {
@@ -32,10 +32,11 @@ func scan(s *Session, args [][]byte) (wire.Reply, error) {
 		return true
 	})
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.scratch = strconv.AppendUint(s.scratch[:0], next, 10)
-	return wire.Array(wire.Bulk(s.scratch), wire.Array(s.elems...)), nil
+	*out = wire.Array(wire.Bulk(s.scratch), wire.Array(s.elems...))
+	return nil
 }
 
 func (o *scanOptions) wants(key []byte, t engine.Type) bool {

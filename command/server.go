@@ -10,17 +10,19 @@ import (
 )
 
 // DBSIZE
-func dbSize(s *Session, _ [][]byte) (wire.Reply, error) {
+func dbSize(s *Session, _ [][]byte, out *wire.Reply) error {
 	n, err := s.tx.Len()
-	return wire.Integer(n), err
+	*out = wire.Integer(n)
+	return err
 }
 
 // FLUSHDB [ASYNC|SYNC]; also FLUSHALL
-func flush(s *Session, args [][]byte) (wire.Reply, error) {
+func flush(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkFlush(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.tx.Clear()
+	*out = wire.OK
+	return s.tx.Clear()
 }
 
 // checkFlush accepts what Redis does. The engine clears in one step, so that the
@@ -33,45 +35,48 @@ func checkFlush(args [][]byte) error {
 }
 
 // TIME
-func clock(s *Session, _ [][]byte) (wire.Reply, error) {
+func clock(s *Session, _ [][]byte, out *wire.Reply) error {
 	now := time.Now().UnixMicro()
 	s.scratch = strconv.AppendInt(s.scratch[:0], now/1e6, 10)
 	seconds := len(s.scratch)
 	s.scratch = strconv.AppendInt(s.scratch, now%1e6, 10)
 	s.elems = append(s.elems[:0], wire.Bulk(s.scratch[:seconds]), wire.Bulk(s.scratch[seconds:]))
-	return wire.Array(s.elems...), nil
+	*out = wire.Array(s.elems...)
+	return nil
 }
 
 // VERIFY
-func verify(s *Session, _ [][]byte) (wire.Reply, error) {
+func verify(s *Session, _ [][]byte, out *wire.Reply) error {
 	report := s.opt.Report
 	if report == nil {
 		report = func(string) {}
 	}
 	faults, err := s.db.Verify(report)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if faults > 0 {
-		return wire.Reply{}, corrupt(faults)
+		return corrupt(faults)
 	}
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // BACKUP path. A server's current directory is not that of its clients.
-func backup(s *Session, args [][]byte) (wire.Reply, error) {
+func backup(s *Session, args [][]byte, out *wire.Reply) error {
 	if s.opt.Addr != "" && (len(args[1]) == 0 || args[1][0] != '/') {
-		return wire.Reply{}, errRelative
+		return errRelative
 	}
-	return wire.OK, s.db.Backup(string(args[1]))
+	*out = wire.OK
+	return s.db.Backup(string(args[1]))
 }
 
 // STATS
-func stats(s *Session, _ [][]byte) (wire.Reply, error) {
+func stats(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.note()
 	st, err := s.db.Stats()
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	text := s.scratch[:0]
 	text = fmt.Appendf(text, "keys         %d\n", st.Keys)
@@ -88,24 +93,26 @@ func stats(s *Session, _ [][]byte) (wire.Reply, error) {
 	text = fmt.Appendf(text, "not synced   %d bytes\n", st.Pending)
 	text = fmt.Appendf(text, "opened in    %v", st.Open)
 	s.scratch = text
-	return wire.Reply{Kind: wire.KindVerbatim, Str: text}, nil
+	*out = wire.Reply{Kind: wire.KindVerbatim, Str: text}
+	return nil
 }
 
 // SLEEP seconds
-func sleep(s *Session, args [][]byte) (wire.Reply, error) {
+func sleep(s *Session, args [][]byte, out *wire.Reply) error {
 	d, err := parseSeconds(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.await(d, nil)
+	*out = wire.OK
+	return s.await(d, nil)
 }
 
 // DEBUG SLEEP seconds; there is no other DEBUG.
-func debug(s *Session, args [][]byte) (wire.Reply, error) {
+func debug(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkDebug(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return sleep(s, args[1:])
+	return sleep(s, args[1:], out)
 }
 
 func checkDebug(args [][]byte) error {
@@ -116,12 +123,16 @@ func checkDebug(args [][]byte) error {
 }
 
 // ROLE
-func role(*Session, [][]byte) (wire.Reply, error) {
-	return wire.Array(wire.BulkString("master"), wire.Integer(0), wire.Array()), nil
+func role(_ *Session, _ [][]byte, out *wire.Reply) error {
+	*out = wire.Array(wire.BulkString("master"), wire.Integer(0), wire.Array())
+	return nil
 }
 
 // WAIT numreplicas timeout. There are no replicas, and none will come.
-func wait(_ *Session, args [][]byte) (wire.Reply, error) { return wire.Integer(0), checkWait(args) }
+func wait(_ *Session, args [][]byte, out *wire.Reply) error {
+	*out = wire.Integer(0)
+	return checkWait(args)
+}
 
 func checkWait(args [][]byte) error {
 	if _, err := parseInteger(args[1]); err != nil {

@@ -35,6 +35,8 @@ type Options struct {
 // what outlives a command: the transaction of a group, the queue of MULTI, the
 // watched keys.
 type Session struct {
+	reply wire.Reply // to the last command
+
 	in  *Instance
 	db  *engine.DB // that of in
 	opt Options
@@ -218,19 +220,18 @@ func (s *Session) Do(args [][]byte) wire.Reply {
 	if len(args) == 0 {
 		return wire.None
 	}
-	var r wire.Reply
-	s.Run(s.Find(args), args, &r)
-	return r
+	return *s.Run(s.Find(args), args)
 }
 
-// Run is Do for a command of which spec is what Find says. The reply goes to *r: returned
-// by value it would be copied at each step of the way.
-func (s *Session) Run(spec *Spec, args [][]byte, r *wire.Reply) {
+// Run is Do for a command of which spec is what Find says. The reply is the session's, not to
+// be copied at each step of the way.
+func (s *Session) Run(spec *Spec, args [][]byte) *wire.Reply {
 	s.recycle()
 	mute := s.mute.Load()
 	if s.silent = mute != heard; mute == skipNext {
 		s.mute.Store(heard)
 	}
+	r := &s.reply
 	*r = wire.Reply{}
 	err := s.dispatch(spec, args, r)
 	if s.tx != nil && !s.group && !s.atomic {
@@ -249,6 +250,7 @@ func (s *Session) Run(spec *Spec, args [][]byte, r *wire.Reply) {
 	if s.behind != nil {
 		s.addBehind(r)
 	}
+	return r
 }
 
 // errorReply is errorReply that the instance counts.
@@ -318,9 +320,8 @@ func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 	if err := s.enter(spec.Flags); err != nil {
 		return err
 	}
-	answer := (*answer)(r)
 	if s.tx == nil {
-		return answer.take(spec.run(s, args))
+		return spec.run(s, args, r)
 	}
 	if spec.Flags&Write != 0 && s.watched.active() {
 		if err := s.watched.compare(s.tx); err != nil {
@@ -329,22 +330,10 @@ func (s *Session) perform(spec *Spec, args [][]byte, r *wire.Reply) (err error) 
 	}
 	var savepoint engine.Savepoint
 	s.tx.Savepoint(&savepoint)
-	err = answer.take(spec.run(s, args))
+	err = spec.run(s, args, r)
 	if err != nil && spec.Flags&Write != 0 {
 		s.tx.RollbackTo(&savepoint)
 	}
-	return err
-}
-
-// answer is where the reply of a handler goes.
-type answer wire.Reply
-
-// take copies the reply word by word, as it comes, in registers. Copied in larger pieces, as
-// the compiler does by itself, it has to wait for all that was written before: 5 % of a SET.
-//
-//go:noinline
-func (a *answer) take(r wire.Reply, err error) error {
-	a.Kind, a.Int, a.Float, a.Str, a.Elems = r.Kind, r.Int, r.Float, r.Str, r.Elems
 	return err
 }
 

@@ -288,7 +288,8 @@ func TestSleepTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSession(nil, Options{})
 		start := time.Now()
-		r, err := sleep(s, words("SLEEP 1.25"))
+		var r wire.Reply
+		err := sleep(s, words("SLEEP 1.25"), &r)
 		if got := time.Since(start); got != 1250*time.Millisecond || err != nil || show(r) != "OK" {
 			t.Errorf("slept %v: %v, %v", got, r, err)
 		}

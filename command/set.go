@@ -19,30 +19,27 @@ type setOptions struct {
 }
 
 // SET key value [options]
-//
-// It is not inlined for the reason that GET is not.
-//
-//go:noinline
-func set(s *Session, args [][]byte) (wire.Reply, error) {
+func set(s *Session, args [][]byte, out *wire.Reply) error {
 	if len(args) == 3 { // the common case needs no look at the old value
-		return wire.OK, s.putString(args[1], args[2], 0)
+		*out = wire.OK
+		return s.putString(args[1], args[2], 0)
 	}
 	o, err := parseSet(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	var at int64
 	if o.expire.given() {
 		if at, err = o.expire.at(s.tx.Now(), args[0]); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
 	old, found, err := s.item(args[1])
 	switch {
 	case err != nil:
-		return wire.Reply{}, err
+		return err
 	case found && old.Type != engine.TypeString && (o.get || o.ifEq != nil):
-		return wire.Reply{}, errWrongType
+		return errWrongType
 	case o.keepTTL:
 		at = old.ExpireAt
 	}
@@ -50,7 +47,8 @@ func set(s *Session, args [][]byte) (wire.Reply, error) {
 	if done {
 		err = s.putExpiring(args[1], args[2], at)
 	}
-	return o.answer(old, found, done), err
+	*out = o.answer(old, found, done)
+	return err
 }
 
 // putExpiring is putString, but a time that has passed deletes the key.

@@ -3,22 +3,24 @@ package command
 import "github.com/nubdb/nubdb/wire"
 
 // SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
-func shutdown(s *Session, args [][]byte) (wire.Reply, error) {
+func shutdown(s *Session, args [][]byte, out *wire.Reply) error {
 	o, err := parseShutdown(args)
 	switch {
 	case err != nil:
-		return wire.Reply{}, err
+		return err
 	case o.abort:
-		return wire.Reply{}, errNoShutdown
+		return errNoShutdown
 	case s.in.set.Shutdown == nil:
-		return wire.Reply{}, notServer("SHUTDOWN")
+		return notServer("SHUTDOWN")
 	}
 	s.in.set.Shutdown(!o.noSave)
 	if s.opt.Local {
-		return wire.OK, nil // the server takes its leave of who is on its machine
+		*out = wire.OK
+		return nil // the server takes its leave of who is on its machine
 	}
 	s.quit = true
-	return wire.None, nil // as in Valkey: the end of the connection is the answer
+	*out = wire.None
+	return nil // as in Valkey: the end of the connection is the answer
 }
 
 type shutdownOptions struct{ save, noSave, abort bool }

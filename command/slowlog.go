@@ -61,10 +61,10 @@ func slowWords(args [][]byte) [][]byte {
 }
 
 // SLOWLOG GET [count]
-func slowLogGet(s *Session, args [][]byte) (wire.Reply, error) {
+func slowLogGet(s *Session, args [][]byte, out *wire.Reply) error {
 	count, err := parseSlowLogGet(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -73,7 +73,8 @@ func slowLogGet(s *Session, args [][]byte) (wire.Reply, error) {
 	for i := len(entries) - 1; i >= 0 && len(replies) < count; i-- {
 		replies = append(replies, entries[i].reply())
 	}
-	return wire.Array(replies...), nil
+	*out = wire.Array(replies...)
+	return nil
 }
 
 func (c *slowCommand) reply() wire.Reply {
@@ -109,16 +110,18 @@ func checkSlowLogGet(args [][]byte) error {
 }
 
 // SLOWLOG LEN
-func slowLogLen(s *Session, _ [][]byte) (wire.Reply, error) {
+func slowLogLen(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	return wire.Integer(int64(len(s.in.slow.entries))), nil
+	*out = wire.Integer(int64(len(s.in.slow.entries)))
+	return nil
 }
 
 // SLOWLOG RESET
-func slowLogReset(s *Session, _ [][]byte) (wire.Reply, error) {
+func slowLogReset(s *Session, _ [][]byte, out *wire.Reply) error {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
 	s.in.slow.entries = nil
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }

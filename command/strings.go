@@ -28,75 +28,73 @@ func (s *Session) putString(key, value []byte, expireAt int64) error {
 }
 
 // GET key
-//
-// What is hot would be inlined into what calls all handlers, and its reply copied: see
-// answer.take.
-//
-//go:noinline
-func get(s *Session, args [][]byte) (wire.Reply, error) {
+func get(s *Session, args [][]byte, out *wire.Reply) error {
 	var it engine.Item // not by getString, which would copy it: see engine.Tx
 	found, err := s.tx.Get(args[1], &it)
 	s.seen(found)
 	switch {
 	case err != nil || !found:
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	case it.Type != engine.TypeString:
-		return wire.Nil, errWrongType
+		return errWrongType
 	}
-	return wire.Bulk(it.Value), nil
+	out.Kind, out.Str = wire.KindBulk, it.Value // in place, see engine.Tx
+	return nil
 }
 
 // GETSET key value
-func getSet(s *Session, args [][]byte) (wire.Reply, error) {
-	old, err := get(s, args)
-	if err != nil {
-		return old, err
+func getSet(s *Session, args [][]byte, out *wire.Reply) error {
+	if err := get(s, args, out); err != nil {
+		return err
 	}
-	return old, s.putString(args[1], args[2], 0)
+	return s.putString(args[1], args[2], 0)
 }
 
 // GETDEL key
-func getDel(s *Session, args [][]byte) (wire.Reply, error) {
-	old, err := get(s, args)
-	if err != nil {
-		return old, err
+func getDel(s *Session, args [][]byte, out *wire.Reply) error {
+	if err := get(s, args, out); err != nil {
+		return err
 	}
-	_, err = s.tx.Delete(args[1])
-	return old, err
+	_, err := s.tx.Delete(args[1])
+	return err
 }
 
 // GETEX key [options]
-func getEx(s *Session, args [][]byte) (wire.Reply, error) {
+func getEx(s *Session, args [][]byte, out *wire.Reply) error {
 	o, err := parseGetEx(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, found, err := s.getString(args[1])
 	if err != nil || !found {
-		return wire.Nil, err
+		*out = wire.Nil
+		return err
 	}
 	old := wire.Bulk(it.Value)
 	switch {
 	case o.expire.given():
 		at, err := o.expire.at(s.tx.Now(), args[0])
 		if err != nil {
-			return wire.Reply{}, err
+			return err
 		}
-		return old, s.expire(args[1], at)
+		*out = old
+		return s.expire(args[1], at)
 	case o.persist && it.ExpireAt != 0:
 		_, err = s.tx.Expire(args[1], 0)
 	}
-	return old, err
+	*out = old
+	return err
 }
 
 // MGET key [key ...]
-func mGet(s *Session, args [][]byte) (wire.Reply, error) {
+func mGet(s *Session, args [][]byte, out *wire.Reply) error {
 	s.elems = s.elems[:0]
 	for _, key := range args[1:] {
 		it, found, err := s.item(key)
 		s.seen(found)
 		if err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 		value := wire.Nil // also for a key of another type
 		if found && it.Type == engine.TypeString {
@@ -104,31 +102,34 @@ func mGet(s *Session, args [][]byte) (wire.Reply, error) {
 		}
 		s.elems = append(s.elems, value)
 	}
-	return wire.Array(s.elems...), nil
+	*out = wire.Array(s.elems...)
+	return nil
 }
 
 // STRLEN key
-func strLen(s *Session, args [][]byte) (wire.Reply, error) {
+func strLen(s *Session, args [][]byte, out *wire.Reply) error {
 	it, _, err := s.getString(args[1])
-	return wire.Integer(int64(len(it.Value))), err
+	*out = wire.Integer(int64(len(it.Value)))
+	return err
 }
 
 // GETRANGE key start end; also SUBSTR
-func getRange(s *Session, args [][]byte) (wire.Reply, error) {
+func getRange(s *Session, args [][]byte, out *wire.Reply) error {
 	start, err := parseInteger(args[2])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	end, err := parseInteger(args[3])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, _, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	from, to := clampRange(start, end, int64(len(it.Value)))
-	return wire.Bulk(it.Value[from:to]), nil
+	*out = wire.Bulk(it.Value[from:to])
+	return nil
 }
 
 // clampRange converts indexes as Redis writes them, inclusive and from the end
@@ -151,30 +152,33 @@ func clampRange(start, end, n int64) (from, to int64) {
 }
 
 // SETNX key value
-func setNX(s *Session, args [][]byte) (wire.Reply, error) {
+func setNX(s *Session, args [][]byte, out *wire.Reply) error {
 	found, err := s.tx.Exists(args[1])
 	if err != nil || found {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
-	return wire.Integer(1), s.putString(args[1], args[2], 0)
+	*out = wire.Integer(1)
+	return s.putString(args[1], args[2], 0)
 }
 
 // SETEX key seconds value
-func setEx(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.setFor(args, expiry{word: args[2]})
+func setEx(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.setFor(args, expiry{word: args[2]}, out)
 }
 
 // PSETEX key milliseconds value
-func pSetEx(s *Session, args [][]byte) (wire.Reply, error) {
-	return s.setFor(args, expiry{word: args[2], millis: true})
+func pSetEx(s *Session, args [][]byte, out *wire.Reply) error {
+	return s.setFor(args, expiry{word: args[2], millis: true}, out)
 }
 
-func (s *Session) setFor(args [][]byte, e expiry) (wire.Reply, error) {
+func (s *Session) setFor(args [][]byte, e expiry, out *wire.Reply) error {
 	at, err := e.at(s.tx.Now(), args[0])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
-	return wire.OK, s.putString(args[1], args[3], at)
+	*out = wire.OK
+	return s.putString(args[1], args[3], at)
 }
 
 // checkSetEx is what Check makes of SETEX and PSETEX.
@@ -183,65 +187,71 @@ func checkSetEx(args [][]byte) error {
 }
 
 // MSET key value [key value ...]
-func mSet(s *Session, args [][]byte) (wire.Reply, error) {
+func mSet(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkPairs(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	for i := 1; i < len(args); i += 2 {
 		if err := s.putString(args[i], args[i+1], 0); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
-	return wire.OK, nil
+	*out = wire.OK
+	return nil
 }
 
 // MSETNX key value [key value ...]
-func mSetNX(s *Session, args [][]byte) (wire.Reply, error) {
+func mSetNX(s *Session, args [][]byte, out *wire.Reply) error {
 	if err := checkPairs(args); err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	for i := 1; i < len(args); i += 2 {
 		found, err := s.tx.Exists(args[i])
 		if err != nil || found {
-			return wire.Integer(0), err
+			*out = wire.Integer(0)
+			return err
 		}
 	}
-	_, err := mSet(s, args)
-	return wire.Integer(1), err
+	err := mSet(s, args, out)
+	*out = wire.Integer(1)
+	return err
 }
 
 // APPEND key value
-func appendValue(s *Session, args [][]byte) (wire.Reply, error) {
+func appendValue(s *Session, args [][]byte, out *wire.Reply) error {
 	it, _, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	if len(it.Value)+len(args[2]) > engine.MaxValue {
-		return wire.Reply{}, errTooLong
+		return errTooLong
 	}
 	s.scratch = append(append(s.scratch[:0], it.Value...), args[2]...)
-	return wire.Integer(int64(len(s.scratch))), s.putString(args[1], s.scratch, it.ExpireAt)
+	*out = wire.Integer(int64(len(s.scratch)))
+	return s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
 // SETRANGE key offset value
-func setRange(s *Session, args [][]byte) (wire.Reply, error) {
+func setRange(s *Session, args [][]byte, out *wire.Reply) error {
 	offset, err := parseOffset(args[2])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	it, _, err := s.getString(args[1])
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	value := args[3]
 	if len(value) == 0 {
-		return wire.Integer(int64(len(it.Value))), nil
+		*out = wire.Integer(int64(len(it.Value)))
+		return nil
 	}
 	if offset > engine.MaxValue-int64(len(value)) {
-		return wire.Reply{}, errTooLong
+		return errTooLong
 	}
 	s.scratch = overlay(s.scratch[:0], it.Value, int(offset), value)
-	return wire.Integer(int64(len(s.scratch))), s.putString(args[1], s.scratch, it.ExpireAt)
+	*out = wire.Integer(int64(len(s.scratch)))
+	return s.putString(args[1], s.scratch, it.ExpireAt)
 }
 
 func parseOffset(b []byte) (int64, error) {
@@ -271,25 +281,27 @@ func overlay(dst, old []byte, offset int, value []byte) []byte {
 }
 
 // CAS key old new [ttl]
-func cas(s *Session, args [][]byte) (wire.Reply, error) {
+func cas(s *Session, args [][]byte, out *wire.Reply) error {
 	e, err := parseCAS(args)
 	if err != nil {
-		return wire.Reply{}, err
+		return err
 	}
 	var at int64
 	if e.given() {
 		if at, err = e.at(s.tx.Now(), args[0]); err != nil {
-			return wire.Reply{}, err
+			return err
 		}
 	}
 	it, found, err := s.getString(args[1])
 	if err != nil || !found || string(it.Value) != string(args[2]) {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
 	if !e.given() {
 		at = it.ExpireAt
 	}
-	return wire.Integer(1), s.putString(args[1], args[3], at)
+	*out = wire.Integer(1)
+	return s.putString(args[1], args[3], at)
 }
 
 // parseCAS reads the time to live of CAS, if there is one.
@@ -310,11 +322,13 @@ func checkCAS(args [][]byte) error {
 }
 
 // DELIFEQ key value
-func delIfEq(s *Session, args [][]byte) (wire.Reply, error) {
+func delIfEq(s *Session, args [][]byte, out *wire.Reply) error {
 	it, found, err := s.getString(args[1])
 	if err != nil || !found || string(it.Value) != string(args[2]) {
-		return wire.Integer(0), err
+		*out = wire.Integer(0)
+		return err
 	}
 	_, err = s.tx.Delete(args[1])
-	return wire.Integer(1), err
+	*out = wire.Integer(1)
+	return err
 }

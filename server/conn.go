@@ -167,12 +167,11 @@ func (c *conn) execute(cmd *wire.Command) bool {
 	}
 	c.loop.ran = true
 	c.loop.sync = c.loop.sync || c.syncAlways
-	var reply wire.Reply
-	c.session.Run(spec, cmd.Args, &reply)
+	reply := c.session.Run(spec, cmd.Args)
 	if c.news.Load() { // what it sent itself comes before its reply, as in Redis
 		c.takePushed()
 	}
-	c.reply(&reply)
+	c.reply(reply)
 	if c.guest && c.session.Authenticated() {
 		c.reader.Limits = c.limits()
 	}
