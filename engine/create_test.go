@@ -245,6 +245,10 @@ func TestCreateFails(t *testing.T) {
 						t.Errorf("operation %d: the first finds %q, %v", n, it.Value, err)
 					}
 					must(t, tx.Put([]byte("l"), text("w")))
+					must(t, tx.Put([]byte("k"), text("x")))
+					if got, err := tx.Len(); got != 2 || err != nil {
+						t.Errorf("operation %d: the first counts %d keys, %v; want 2", n, got, err)
+					}
 				})
 				must(t, db.Sync())
 				must(t, db.Close())

@@ -46,8 +46,9 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestFilterKnows: in a database that was just made every key is found, whether it was
-// written, taken back and written again, cleared, in a layer, in the index or moved by compaction.
+// TestFilterKnows: in a database that was just made every key is written once, and found when
+// it is written again: after it was taken back or cleared, in a layer, in the index, or moved
+// by compaction.
 func TestFilterKnows(t *testing.T) {
 	now := int64(0)
 	db := openTest(t, vfs.NewMem(), testDir, &now)
@@ -77,6 +78,9 @@ func TestFilterKnows(t *testing.T) {
 				if want := i%3 != 0 && i < n; ok != want || err != nil {
 					t.Fatalf("round %d: key %d is there: %v, %v; want %v", round, i, ok, err, want)
 				}
+			}
+			if got, err := tx.Len(); got != n-(n+2)/3 || err != nil {
+				t.Fatalf("round %d: %d keys, %v; want %d", round, got, err, n-(n+2)/3)
 			}
 		})
 		verify(t, db)

@@ -21,16 +21,20 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	var all [prefetchMax]uint64
 	var pages [prefetchMax]pagePlace
 	var places fetch
+	var known *filter // who only reads asks for keys that there are
+	if tx.writable {
+		known = db.known
+	}
 	hashes := all[:min(len(keys), prefetchMax)]
 	for i, key := range keys[:len(hashes)] {
 		hashes[i] = db.hash(key)
-		db.known.addPlace(&places, hashes[i])
-		db.top().addPlace(&places, hashes[i])
+		known.addPlace(&places, hashes[i])
 	}
 	tx.touched = places.read()
 	n := 0
 	for _, hash := range hashes {
-		if !db.known.knows(hash) {
+		db.top().addPlace(&places, hash)
+		if !known.knows(hash) {
 			continue
 		}
 		hashes[n], pages[n] = hash, db.idx.peek(hash)

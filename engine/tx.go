@@ -96,9 +96,6 @@ func (m *matcher) is(addr uint64) (same bool, err error) {
 // locate finds a key's newest record, expired or not.
 func (db *DB) locate(f *found, hash uint64, key []byte) (err error) {
 	f.addr, f.newest = 0, nil
-	if !db.known.knows(hash) {
-		return nil
-	}
 	var m matcher
 	m.log, m.key, m.rec = &db.log, key, &f.rec
 	for i := len(db.layers) - 1; i >= 0; i-- {
@@ -191,7 +188,9 @@ func (tx *Tx) Put(key []byte, it Item) (err error) {
 	}
 	hash := db.hash(key)
 	f := &tx.found
-	if err := db.locate(f, hash, key); err != nil {
+	if !db.known.knows(hash) {
+		f.addr, f.newest = 0, nil
+	} else if err := db.locate(f, hash, key); err != nil {
 		return err
 	}
 	var r record
