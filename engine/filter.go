@@ -2,58 +2,75 @@ package engine
 
 // filter tells which keys a database has never had, as long as it has known all of them:
 // from when it was made on, in the process that made it. Most keys of a bulk load are new,
-// and need be looked for in no layer and not in the index.
+// and need be looked for in no layer and not in the index: that was 14 % of its time.
 //
 // It is a Bloom filter with one hash function: a bit for each value of a hash's top bits.
-// The nil filter and one that has become too full say that there may be any key.
+// Without bits, and if it is nil, it says that there may be any key.
 type filter struct {
 	bits []uint64
 	free int // bits that may still be set before it tells too little
+	// gain is how many more keys were new than not lately, from 0 to filterGain: where keys are
+	// written again and again a filter costs 3 % of a SET.
+	gain int
 }
 
 const (
 	filterBits = 23                    // 1 MiB: what half a processor's second cache holds
 	filterFull = 1 << (filterBits - 2) // keys: then a quarter of those that are new seem known
+	filterGain = 1 << 12
 )
 
 func newFilter() *filter {
-	return &filter{bits: make([]uint64, 1<<filterBits/64), free: filterFull}
+	return &filter{bits: make([]uint64, 1<<filterBits/64), free: filterFull, gain: filterGain}
 }
 
-// place is the word that holds a hash's bit, and the bit.
-func (f *filter) place(hash uint64) (word *uint64, bit uint64) {
-	n := hash >> (64 - filterBits)
-	return &f.bits[n/64], 1 << (n % 64)
-}
+// word is the word that holds a hash's bit.
+func (f *filter) word(hash uint64) *uint64 { return &f.bits[hash>>(64-filterBits)/64] }
 
-// knows tells whether a key with this hash may have been added.
-func (f *filter) knows(hash uint64) bool {
+// bit is a hash's bit in its word.
+func (f *filter) bit(hash uint64) uint64 { return 1 << (hash >> (64 - filterBits) % 64) }
+
+// lacks tells whether no key with this hash was ever added.
+func (f *filter) lacks(hash uint64) bool {
 	if f == nil || f.bits == nil {
+		return false
+	}
+	if *f.word(hash)&f.bit(hash) == 0 {
+		f.gain = min(f.gain+1, filterGain)
 		return true
 	}
-	word, bit := f.place(hash)
-	return *word&bit != 0
+	if f.gain--; f.gain < 0 {
+		f.bits = nil
+	}
+	return false
 }
 
 // add notes that there is a key with this hash.
 func (f *filter) add(hash uint64) {
-	if f == nil || f.bits == nil {
+	if f == nil || f.bits == nil || *f.word(hash)&f.bit(hash) != 0 {
 		return
 	}
-	word, bit := f.place(hash)
-	if *word&bit != 0 {
-		return
-	}
-	*word |= bit
+	*f.word(hash) |= f.bit(hash)
 	if f.free--; f.free == 0 {
 		f.bits = nil
 	}
 }
 
-// addPlace adds what knows reads to what is to be fetched.
-func (f *filter) addPlace(places *fetch, hash uint64) {
-	if f != nil && f.bits != nil {
-		word, _ := f.place(hash)
-		places.add(word)
+// among returns those of the hashes that may have been added, in their place. It reads all
+// words first, see fetch; touched keeps that.
+func (f *filter) among(hashes []uint64) (some []uint64, touched uint64) {
+	if f == nil || f.bits == nil {
+		return hashes, 0
 	}
+	for _, hash := range hashes {
+		touched += *f.word(hash)
+	}
+	n := 0
+	for _, hash := range hashes {
+		if *f.word(hash)&f.bit(hash) != 0 {
+			hashes[n] = hash
+			n++
+		}
+	}
+	return hashes[:n], touched
 }

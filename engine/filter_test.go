@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/nubdb/nubdb/engine/vfs"
@@ -12,37 +13,59 @@ import (
 // it gives up.
 func TestFilter(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	f, added := newFilter(), make([]uint64, 0, 2*filterFull)
-	wrong := func() (n int) {
-		for range 1000 {
-			if f.knows(r.Uint64()) {
-				n++
-			}
+	f, added := newFilter(), 0
+	known := func(f *filter) int {
+		hashes := make([]uint64, 1000)
+		for i := range hashes {
+			hashes[i] = r.Uint64()
 		}
-		return n
+		some, _ := f.among(slices.Clone(hashes))
+		if wrong := slices.DeleteFunc(hashes, f.lacks); !slices.Equal(some, wrong) {
+			t.Errorf("of 1000 hashes it has %d, and lacks all but %d", len(some), len(wrong))
+		}
+		return len(some)
 	}
-	if n := wrong(); n != 0 {
+	if n := known(f); n != 0 {
 		t.Errorf("an empty filter knows %d of 1000", n)
 	}
-	for f.bits != nil {
+	for ; f.bits != nil; added++ {
 		hash := r.Uint64()
 		f.add(hash)
 		f.add(hash) // counts once
-		added = append(added, hash)
-		if len(added) == filterFull/2 {
-			if n := wrong(); n > 180 { // an eighth of the bits are set
+		if f.lacks(hash) {
+			t.Fatalf("it lacks the %d. key", added)
+		}
+		f.gain = filterGain
+		if n := 0; added == filterFull/2 {
+			if n = known(f); n > 180 { // an eighth of the bits are set
 				t.Errorf("half full, it knows %d of 1000", n)
 			}
 		}
 	}
-	if len(added) < filterFull || len(added) > filterFull*5/4 {
-		t.Errorf("full with %d keys, want a bit more than %d", len(added), filterFull)
+	if added < filterFull || added > filterFull*5/4 {
+		t.Errorf("full with %d keys, want a bit more than %d", added, filterFull)
 	}
 	f.add(1) // is no harm
-	for _, f := range []*filter{nil, f} {
-		if !f.knows(added[0]) || wrong() != 1000 {
-			t.Error("without bits it does not know everything")
-		}
+	if known(nil) != 1000 || known(f) != 1000 {
+		t.Error("without bits it does not know everything")
+	}
+}
+
+// TestFilterGivesUp: a filter goes where most keys are known.
+func TestFilterGivesUp(t *testing.T) {
+	f := newFilter()
+	f.add(1 << 63)
+	for i := range uint64(3 * filterGain) { // every third is known
+		f.lacks(i % 3 >> 1 << 63)
+	}
+	if f.bits == nil {
+		t.Error("it has given up where most keys are new")
+	}
+	for i := range uint64(4 * filterGain) { // two of three
+		f.lacks((i%3 + 1) >> 1 << 63)
+	}
+	if f.bits != nil {
+		t.Error("it has not given up where most keys are known")
 	}
 }
 
@@ -88,7 +111,7 @@ func TestFilterKnows(t *testing.T) {
 			update(t, db, func(tx *Tx) { must(t, tx.Clear()) })
 		}
 	}
-	if db.known == nil || db.known.bits == nil {
-		t.Error("there is no filter")
+	if db.known.bits == nil {
+		t.Error("the filter has given up")
 	}
 }

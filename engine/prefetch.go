@@ -21,31 +21,23 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	var all [prefetchMax]uint64
 	var pages [prefetchMax]pagePlace
 	var places fetch
-	var known *filter // who only reads asks for keys that there are
-	if tx.writable {
-		known = db.known
-	}
 	hashes := all[:min(len(keys), prefetchMax)]
 	for i, key := range keys[:len(hashes)] {
 		hashes[i] = db.hash(key)
-		known.addPlace(&places, hashes[i])
 	}
-	tx.touched = places.read()
-	n := 0
-	for _, hash := range hashes {
-		db.top().addPlace(&places, hash)
-		if !known.knows(hash) {
-			continue
-		}
-		hashes[n], pages[n] = hash, db.idx.peek(hash)
-		pages[n].addLines(&places, hash)
-		for _, l := range db.layers[:len(db.layers)-1] {
-			l.addPlace(&places, hash)
-		}
-		n++
+	db.top().addPlaces(&places, hashes)
+	if tx.writable { // who reads asks for what is there
+		hashes, tx.touched = db.known.among(hashes)
+	}
+	for i, hash := range hashes {
+		pages[i] = db.idx.peek(hash)
+		pages[i].addLines(&places, hash)
+	}
+	for _, l := range db.layers[:len(db.layers)-1] {
+		l.addPlaces(&places, hashes)
 	}
 	tx.touched += places.read()
-	for i, hash := range hashes[:n] {
+	for i, hash := range hashes {
 		if addr := db.peekLayers(hash); addr != 0 {
 			db.log.addRecord(&places, addr)
 		} else {
@@ -55,9 +47,12 @@ func (tx *Tx) Prefetch(keys [][]byte) {
 	tx.touched += places.read()
 }
 
-// addPlace adds the place in a layer where a hash's entry is, or from where on.
-func (l *layer) addPlace(f *fetch, hash uint64) {
-	if l.used > 0 {
+// addPlaces adds the places in a layer where the entries of hashes are, or from where on.
+func (l *layer) addPlaces(f *fetch, hashes []uint64) {
+	if l.used == 0 {
+		return
+	}
+	for _, hash := range hashes {
 		f.add(&l.table[hash>>l.shift].addr) // the hash may be in the line before
 	}
 }

@@ -188,7 +188,7 @@ func (tx *Tx) Put(key []byte, it Item) (err error) {
 	}
 	hash := db.hash(key)
 	f := &tx.found
-	if !db.known.knows(hash) {
+	if db.known.lacks(hash) {
 		f.addr, f.newest = 0, nil
 	} else if err := db.locate(f, hash, key); err != nil {
 		return err
