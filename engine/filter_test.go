@@ -55,7 +55,7 @@ func TestFilter(t *testing.T) {
 func TestFilterGivesUp(t *testing.T) {
 	f := newFilter()
 	f.add(1 << 63)
-	for i := range uint64(3 * filterGain) { // every third is known
+	for i := range uint64(6 * filterGain) { // every third is known
 		f.lacks(i % 3 >> 1 << 63)
 	}
 	if f.bits == nil {
