@@ -94,7 +94,7 @@ type KeyRange struct{ First, Last, Step int }
 // handler runs a command whose arity has been checked. Within a transaction it
 // finds it in s.tx. The reply may point into the database and into memory of the
 // session. It goes to *out, which is empty at first: returned by value it would be copied,
-// 2 to 6 % of a bulk load's time, see engine.Tx. An error is a replyError or one of the
+// 4 % of a bulk load's time, see engine.Tx. An error is a replyError or one of the
 // engine's; the dispatcher then undoes what the command did, and *out does not count.
 type handler func(s *Session, args [][]byte, out *wire.Reply) error
 

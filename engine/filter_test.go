@@ -36,8 +36,8 @@ func TestFilter(t *testing.T) {
 			t.Fatalf("it lacks the %d. key", added)
 		}
 		f.gain = filterGain
-		if n := 0; added == filterFull/2 {
-			if n = known(f); n > 180 { // an eighth of the bits are set
+		if added == filterFull/2 { // an eighth of the bits are set
+			if n := known(f); n > 180 {
 				t.Errorf("half full, it knows %d of 1000", n)
 			}
 		}
